@@ -43,6 +43,7 @@ func TestAPullRequestIsPlannedAndTold(t *testing.T) {
 		b.planned()
 		b.forked()
 		b.mergedThere()
+		b.labeled()
 	})
 }
 
@@ -223,4 +224,22 @@ func (b between) mergedThere() {
 	if s := b.stackNow("shop"); s.State == nil || s.State.Resources != 2 {
 		t.Errorf("the stack is %+v", s)
 	}
+}
+
+// labeled has a push policy decide by the labels of a pull request, as soon as it has them.
+func (b between) labeled() {
+	t := b.t
+	b.policy("labels", "push", `
+propose { input.pull_request.labels[_] == "deploy" }
+message[sprintf("%s of %d", [input.pull_request.action, count(input.pull_request.labels)])] { not is_null(input.pull_request) }`, "")
+	head := b.change("later", added("fourth"))
+	pull := b.there("ann", http.MethodPost, "/pulls", map[string]any{"title": "Later", "head": "later", "base": "main"})
+	comesTrue(t, func() bool { return b.stackNow("shop").Message == "opened of 0" }, "the policy is asked when it is opened")
+	if runs := b.runsAt("shop", head); len(runs) != 0 {
+		t.Errorf("without its label it is planned: %+v", runs)
+	}
+	label := b.there("ann", http.MethodPost, "/labels", map[string]any{"name": "deploy", "color": "#00ff00"})
+	b.there("ann", http.MethodPost, fmt.Sprintf("/issues/%v/labels", pull["number"]), map[string]any{"labels": []any{label["id"]}})
+	comesTrue(t, func() bool { return b.stackNow("shop").Message == "labeled of 1" }, "the policy is asked when it has a label")
+	b.checkThere(head, forge.CheckPassed, "1 to create")
 }

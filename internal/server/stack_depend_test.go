@@ -137,6 +137,9 @@ func TestAStackFollowsThoseThatItDependsOn(t *testing.T) {
 		g.finish(changed)
 		second := g.nth("shop", "tracked", 2)
 		g.finish(second)
+		if r := g.runNow(second); !strings.Contains(string(r.Input), `"triggeredBy":"stack:default/net"`) {
+			t.Errorf("what follows is begun as %s", r.Input)
+		}
 		if got := g.output("shop", "says"); got != `"shop at region-two with 26"` {
 			t.Errorf("after the change it says %s", got)
 		}
@@ -307,7 +310,10 @@ func TestDriftIsFoundAndReconciled(t *testing.T) {
 		// By a schedule, of nobody.
 		soon := time.Now().Add(6 * time.Second).UTC().Format(time.RFC3339)
 		g.apply(stackDocument("net", "  schedules: [{do: drift, at: '"+soon+"'}]\n"))
-		g.wantRun(until(t, g.admin, g.nth("net", "drift", 4), ended), "finished", "no drift")
+		due := until(t, g.admin, g.nth("net", "drift", 4), ended)
+		if g.wantRun(due, "finished", "no drift"); !strings.Contains(string(due.Input), `"triggeredBy":"spacelift/schedules/drift"`) {
+			t.Errorf("what is due is begun as %s", due.Input)
+		}
 	})
 }
 

@@ -197,6 +197,10 @@ func previewAtTerminal(t *testing.T, h *House, server *httptest.Server) {
 		{"stack plan net --commit main --local " + dir, 2, "keep one of them"},
 		{"stack plan nothing --local " + dir, 4, "nothing"},
 	})
+	seen := at(g.saw("plan", g.runsOf("net", "proposed")[0].ID), "spacelift", "run")
+	if at(seen, "based_on_local_workspace") != true || at(seen, "triggered_by") != g.idOf("alice") || at(seen, "type") != "PROPOSED" {
+		t.Errorf("policies see a preview of a folder as %v", seen)
+	}
 	write(t, filepath.Join(dir, "infra", "broken.tf"), "resource {")
 	sayAll(t, []said{{"stack plan net --local " + dir, 1, "broken.tf"}})
 }

@@ -23,7 +23,9 @@ func (f proposalFacts) ProposalFacts(ctx context.Context, repository string, num
 		}
 	}
 	ref, fork := "refs/heads/"+d.Source, false
+	var labels []string
 	if d.There != nil {
+		labels = d.There.Labels
 		if fork = d.OfFork(); fork {
 			ref = d.There.Ref
 		}
@@ -34,7 +36,8 @@ func (f proposalFacts) ProposalFacts(ctx context.Context, repository string, num
 	}
 	return stack.ProposalFacts{
 		Common: d.Standing.Base, Merge: merge, Ref: ref, Fork: fork,
-		Title: d.Title, Author: d.Author, Source: d.Source, Target: d.Target, Head: d.Head, Base: d.Base, State: d.State, Draft: d.Draft,
+		Labels: labels,
+		Title:  d.Title, Author: d.Author, Source: d.Source, Target: d.Target, Head: d.Head, Base: d.Base, State: d.State, Draft: d.Draft,
 		Approved: approved, Mergeable: d.State == proposal.Open && len(d.Blockers) == 0, Undiverged: d.Standing.Behind == 0,
 	}, nil
 }

@@ -18,10 +18,18 @@ import (
 
 // Candidate is a policy that might come into effect.
 type Candidate struct {
-	Policy string // the policy that it replaces, by name or reference; empty for a further one
-	Rego   string // empty: as the policy is now
-	Space  string // where a further one would be attached; default the root
-	Point  string // of a further one
+	Policy string  // the policy that it replaces, by name or reference; empty for a further one
+	Rego   string  // empty: as the policy is now
+	Space  string  // where a further one would be attached; default the root
+	Point  string  // of a further one
+	Attach *Attach // what it would hold for; nil: as the policy is now, and a further one for all
+	Gone   bool    // the policy would be disabled, or deleted
+}
+
+// Attach is what a policy holds for, within its space and below; empty for everything.
+type Attach struct {
+	Labels []string // of what it is asked about; * for all
+	Stacks []string // by name or reference
 }
 
 // Replayed says what a candidate would have changed.
@@ -63,9 +71,11 @@ func (s *Service) Replay(ctx context.Context, c Candidate, f Filter, cursor stri
 	if err != nil {
 		return Replayed{}, err
 	}
-	compiled, err := s.cache.get(p.Point, p.Version, p.Rego)
-	if err != nil {
-		return Replayed{}, err
+	again := replaying{p: p, leaves: c.Gone || c.Attach != nil}
+	if !c.Gone {
+		if again.compiled, err = s.cache.get(p.Point, p.Version, p.Rego); err != nil {
+			return Replayed{}, err
+		}
 	}
 	if cursor != "" && !ref.IsID(cursor, ref.Decision) {
 		return Replayed{}, fault.Errorf(fault.Invalid, "cursor %q is not one that a replay gave", cursor)
@@ -101,7 +111,7 @@ func (s *Service) Replay(ctx context.Context, c Candidate, f Filter, cursor stri
 				out.Next, out.Stopped = f.before, true
 				return out, nil
 			}
-			if err := s.replayOne(ctx, &out, r, p, compiled); err != nil {
+			if err := s.replayOne(ctx, &out, r, again); err != nil {
 				return out, fault.Wrap(err, "replay decision %s", r.ID)
 			}
 			out.Looked++
@@ -117,12 +127,31 @@ func (s *Service) Replay(ctx context.Context, c Candidate, f Filter, cursor stri
 	}
 }
 
-func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, p attached, c *compiled) error {
-	if within, err := s.access.Within(ctx, r.Space, p.Space); err != nil || !within || !p.To.holds(r.Subject, r.Labels) {
+// replaying is a candidate as it is asked.
+type replaying struct {
+	p        attached
+	compiled *compiled // nil: it says nothing any more
+	leaves   bool      // it would have had no part in decisions that it had one in
+}
+
+// asks tells whether the candidate would have been asked of a decision.
+func (again replaying) asks(r recorded) bool {
+	if again.compiled == nil || !again.p.To.holds(r.Subject, r.Labels) {
+		return false
+	}
+	return !strings.HasPrefix(r.Subject, "module:") || slices.Contains(again.compiled.rules, "module_version") // of pushes of modules only those are asked
+}
+
+func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, again replaying) error {
+	if within, err := s.access.Within(ctx, r.Space, again.p.Space); err != nil || !within {
 		return err
 	}
-	if strings.HasPrefix(r.Subject, "module:") && !slices.Contains(c.rules, "module_version") {
-		return nil // of pushes of modules only those are asked that have the rule
+	votes := slices.DeleteFunc(slices.Clone(r.Votes), func(v Vote) bool { return v.Policy == again.p.Ref })
+	if !again.asks(r) {
+		if again.leaves && len(votes) < len(r.Votes) {
+			out.note(r, votes)
+		}
+		return nil
 	}
 	raw, err := s.input(ctx, r.Decision, r.kept)
 	if len(raw) == 0 || fault.Is(err, fault.NotFound) {
@@ -132,19 +161,23 @@ func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, p at
 	if err != nil {
 		return err
 	}
-	vote, err := s.askOne(ctx, p, c, raw)
+	vote, err := s.askOne(ctx, again.p, again.compiled, raw)
 	if err != nil {
 		return err
 	}
-	out.Examined++
 	if vote.Error != "" {
 		out.Failed++
 	}
-	votes := withVote(r.Votes, vote)
+	out.note(r, withVote(r.Votes, vote))
+	return nil
+}
+
+// note counts a decision with the votes that it would have had.
+func (out *Replayed) note(r recorded, votes []Vote) {
+	out.Examined++
 	if after := unite(votes); !reflect.DeepEqual(after, r.Outcome) || gave(votes) != gave(r.Votes) {
 		out.Changed = append(out.Changed, Change{Decision: r.Decision, Before: r.Outcome, After: after})
 	}
-	return nil
 }
 
 // gave writes what rules gave in full, for comparison.
@@ -171,7 +204,18 @@ func (s *Service) askOne(ctx context.Context, p attached, c *compiled, raw json.
 }
 
 // candidate finds what a candidate replaces, and where it would be asked.
-func (s *Service) candidate(ctx context.Context, c Candidate, visible access.Set) (attached, error) {
+func (s *Service) candidate(ctx context.Context, c Candidate, visible access.Set) (p attached, err error) {
+	if c.Gone && (c.Policy == "" || c.Rego != "" || c.Attach != nil) {
+		return p, fault.Errorf(fault.Invalid, "what is gone is a policy that is there, with no other source and attached to nothing; name it alone")
+	}
+	if p, err = s.replaced(ctx, c, visible); err != nil || c.Attach == nil {
+		return p, err
+	}
+	p.To, err = spec{Attach: attach{Labels: c.Attach.Labels, Stacks: c.Attach.Stacks}}.attachment()
+	return p, err
+}
+
+func (s *Service) replaced(ctx context.Context, c Candidate, visible access.Set) (attached, error) {
 	if c.Policy == "" {
 		p := attached{Ref: "policy:default/candidate", Space: c.Space, Point: c.Point, Rego: c.Rego, Version: digestOf(c.Rego)}
 		if p.Space == "" {

@@ -3,6 +3,7 @@ package policy_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,6 +66,52 @@ func TestReplayTellsWhatWouldChange(t *testing.T) {
 		}
 		if _, err := b.s.Replay(system(), policy.Candidate{Policy: "limit", Rego: "package roadbed.plan\ndeny contains"}, policy.Filter{}, ""); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a broken candidate: %v", err)
+		}
+	})
+}
+
+// TestReplayTellsWhatAnotherAttachmentWouldChange, and what it would be without the policy.
+func TestReplayTellsWhatAnotherAttachmentWouldChange(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.attach("default", "limit", "plan", "package roadbed.plan\ndeny contains \"too many\" if input.n > 10")
+		b.attach("default", "also", "plan", "package roadbed.plan\ndeny contains \"never 20\" if input.n == 20")
+		for n, labels := range map[int][]string{5: {"production"}, 15: {"production"}, 20: {"test"}, 25: nil} {
+			if _, err := b.s.Decide(system(), "plan", "default", map[string]any{"n": n}, policy.Refs{Run: "run_x", Subject: fmt.Sprintf("stack:default/s%d", n), Labels: labels}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range []struct {
+			name     string
+			c        policy.Candidate
+			examined int
+			changed  string // subject → what is denied then
+		}{
+			{"as it is", policy.Candidate{Policy: "limit"}, 4, ""},
+			{"gone", policy.Candidate{Policy: "limit", Gone: true}, 4, "s15: 0, s20: 1, s25: 0"},
+			{"by a label", policy.Candidate{Policy: "limit", Attach: &policy.Attach{Labels: []string{"production"}}}, 4, "s20: 1, s25: 0"},
+			{"by a stack", policy.Candidate{Policy: "limit", Attach: &policy.Attach{Stacks: []string{"s25"}}}, 4, "s15: 0, s20: 1"},
+			{"for all", policy.Candidate{Policy: "limit", Attach: &policy.Attach{}}, 4, ""},
+			{"and with another source", policy.Candidate{Policy: "limit", Rego: "package roadbed.plan\ndeny contains \"more\" if input.n > 1", Attach: &policy.Attach{Labels: []string{"production"}}}, 4, "s15: 1, s20: 1, s25: 0, s5: 1"},
+			{"a further one", policy.Candidate{Point: "plan", Rego: "package roadbed.plan\ndeny contains \"no\"", Attach: &policy.Attach{Labels: []string{"test"}}}, 1, "s20: 3"},
+		} {
+			r, err := b.s.Replay(system(), c.c, policy.Filter{}, "")
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			var changed []string
+			for _, x := range r.Changed {
+				changed = append(changed, fmt.Sprintf("%s: %d", strings.TrimPrefix(x.Decision.Subject, "stack:default/"), len(x.After["deny"])))
+			}
+			slices.Sort(changed)
+			if got := strings.Join(changed, ", "); r.Examined != c.examined || got != c.changed || r.Failed+r.Skipped != 0 {
+				t.Errorf("%s: of %d it changes %q, want %d and %q", c.name, r.Examined, got, c.examined, c.changed)
+			}
+		}
+		for _, c := range []policy.Candidate{{Gone: true}, {Policy: "limit", Gone: true, Rego: "package roadbed.plan"}, {Policy: "limit", Gone: true, Attach: &policy.Attach{}}, {Policy: "limit", Attach: &policy.Attach{Labels: []string{""}}}} {
+			if _, err := b.s.Replay(system(), c, policy.Filter{}, ""); !fault.Is(err, fault.Invalid) {
+				t.Errorf("%+v: %v", c, err)
+			}
 		}
 	})
 }

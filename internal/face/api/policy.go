@@ -114,12 +114,19 @@ func (a *API) checkPolicy(ctx context.Context, in *checkPolicyInput) (*body[List
 	return list(items, ""), nil
 }
 
+type attachTo struct {
+	Labels []string `json:"labels,omitempty" maxItems:"200" doc:"Of what it is asked about; with stacks, absent for all in its space and below."`
+	Stacks []string `json:"stacks,omitempty" maxItems:"200" doc:"By name, or NAMESPACE/NAME."`
+}
+
 type replayPolicyInput struct {
 	Body struct {
 		Policy string    `json:"policy,omitempty" maxLength:"200" doc:"The policy that it replaces; empty for a further one."`
 		Rego   string    `json:"rego,omitempty" maxLength:"1048576" doc:"Empty: as the policy is now."`
 		Space  string    `json:"space,omitempty" maxLength:"63"`
 		Point  string    `json:"point,omitempty" maxLength:"40"`
+		Attach *attachTo `json:"attach,omitempty" doc:"What it would be asked about; absent: as the policy is now, and a further one about all."`
+		Gone   bool      `json:"gone,omitempty" doc:"The policy would be disabled, or deleted; with nothing else but policy."`
 		Since  time.Time `json:"since,omitzero"`
 		Limit  int       `json:"limit,omitempty" minimum:"1" maximum:"10000" doc:"How many decisions are looked at by this call; 10,000 when not given."`
 		Cursor string    `json:"cursor,omitempty" maxLength:"64" doc:"The next of the part before."`
@@ -128,7 +135,11 @@ type replayPolicyInput struct {
 
 func (a *API) replayPolicy(ctx context.Context, in *replayPolicyInput) (*body[Replay], error) {
 	b := in.Body
-	r, err := a.Policy.Replay(ctx, policy.Candidate{Policy: b.Policy, Rego: b.Rego, Space: b.Space, Point: b.Point}, policy.Filter{Since: b.Since, Limit: b.Limit}, b.Cursor)
+	c := policy.Candidate{Policy: b.Policy, Rego: b.Rego, Space: b.Space, Point: b.Point, Gone: b.Gone}
+	if b.Attach != nil {
+		c.Attach = &policy.Attach{Labels: b.Attach.Labels, Stacks: b.Attach.Stacks}
+	}
+	r, err := a.Policy.Replay(ctx, c, policy.Filter{Since: b.Since, Limit: b.Limit}, b.Cursor)
 	if err != nil {
 		return nil, err
 	}

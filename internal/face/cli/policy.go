@@ -28,13 +28,24 @@ func readText(path string) (string, error) {
 
 func (s *state) policyReplay() *cobra.Command {
 	var point, space, replaces string
+	var labels, stacks []string
+	var gone bool
 	var since span
-	c := s.verb("replay FILE", "Which past decisions a policy would have changed, of all", cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		text, err := readText(args[0])
-		if err != nil {
-			return err
+	c := s.verb("replay [FILE]", "Which past decisions a policy would have changed, of all", cobra.MaximumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		in := map[string]any{"point": point, "space": space, "policy": replaces, "gone": gone}
+		switch {
+		case len(args) == 1:
+			text, err := readText(args[0])
+			if err != nil {
+				return err
+			}
+			in["rego"] = text
+		case replaces == "":
+			return fault.Errorf(fault.Invalid, "name the FILE of a policy, or one that is there with --replaces")
 		}
-		in := map[string]any{"point": point, "space": space, "policy": replaces, "rego": text}
+		if len(labels)+len(stacks) > 0 {
+			in["attach"] = map[string]any{"labels": labels, "stacks": stacks}
+		}
 		if since > 0 {
 			in["since"] = time.Now().Add(-time.Duration(since)).UTC()
 		}
@@ -59,8 +70,11 @@ func (s *state) policyReplay() *cobra.Command {
 	c.Flags().StringVar(&point, "point", "plan", "`point` at which it is asked, such as push or approval")
 	c.Flags().StringVar(&space, "space", "", "`space` where it would be attached; the root space when not given")
 	c.Flags().StringVar(&replaces, "replaces", "", "the `policy` that it replaces; a further one when not given")
+	c.Flags().StringSliceVar(&labels, "attach-label", nil, "a `label` of what it would be asked about; * for all")
+	c.Flags().StringSliceVar(&stacks, "attach-stack", nil, "a `stack` that it would be asked about")
+	c.Flags().BoolVar(&gone, "gone", false, "without the policy, as if it were disabled or deleted")
 	c.Flags().Var(&since, "since", "only decisions of that long ago or less, such as 7d")
-	c.Example = "  roadbed policy replay names.rego\n  roadbed policy replay approval.rego --point approval --since 30d"
+	c.Example = "  roadbed policy replay names.rego\n  roadbed policy replay --replaces names --gone\n  roadbed policy replay approval.rego --point approval --since 30d"
 	return c
 }
 

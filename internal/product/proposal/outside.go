@@ -180,12 +180,17 @@ func (t told) state(known Proposal, now time.Time) (p Proposal, entries []entry)
 	note("body", p.Body != body)
 	note("draft", p.Draft != f.Draft)
 	note("target", p.Target != f.Target.Branch)
+	edit := map[string]any{}
+	if known.There != nil && !sameLabels(known.There.Labels, f.Labels) {
+		note("labels", true)
+		edit["labeled"] = slices.ContainsFunc(f.Labels, func(l string) bool { return !slices.Contains(known.There.Labels, l) })
+	}
 	if p.Target != f.Target.Branch {
 		p.targetHead = ""
 	}
 	p.Title, p.Body, p.Draft, p.Target = title, body, f.Draft, f.Target.Branch
-	if len(fields) > 0 {
-		entries = append(entries, entry{"proposal.edited", map[string]any{"fields": fields}})
+	if edit["fields"] = fields; len(fields) > 0 {
+		entries = append(entries, entry{"proposal.edited", edit})
 	}
 	if old := p.Head; f.Source.Commit != "" && f.Source.Commit != old && (f.State == forge.StateOpen || p.State == Open) {
 		p.Head = f.Source.Commit
@@ -222,6 +227,11 @@ func (t told) state(known Proposal, now time.Time) (p Proposal, entries []entry)
 		p.Updated = cmp.Or(f.Updated, now)
 	}
 	return p, entries
+}
+
+// sameLabels tells whether two lists have the same labels, in any order.
+func sameLabels(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
 }
 
 // entry is one that is to be written.

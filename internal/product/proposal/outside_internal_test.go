@@ -37,6 +37,7 @@ func TestAForgesWordBecomesAProposalsState(t *testing.T) {
 	}{
 		{"nothing", nil, nil, Open},
 		{"words", func(p *forge.Proposal) { p.Title, p.Draft = "Other", true }, []string{"proposal.edited"}, Open},
+		{"a label", func(p *forge.Proposal) { p.Labels = []string{"deploy"} }, []string{"proposal.edited"}, Open},
 		{"push", func(p *forge.Proposal) { p.Source.Commit = "h2" }, []string{"proposal.pushed"}, Open},
 		{"push and merge", func(p *forge.Proposal) { p.Source.Commit, p.State, p.MergeCommit = "h2", forge.StateMerged, "m" }, []string{"proposal.pushed", "proposal.merged"}, Merged},
 		{"close", func(p *forge.Proposal) { p.State = forge.StateClosed }, []string{"proposal.closed"}, Closed},

@@ -137,7 +137,9 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 				return err
 			}
 			key := fmt.Sprintf("cascade:%s:%s", stack.Ref, cause)
-			_, _, err = s.start(ctx, tx, now, Destroy, commit, key, author, ready, func(_ *run.New, in *Input) { in.Cascade = root })
+			_, _, err = s.start(ctx, tx, now, Destroy, commit, key, author, ready, func(_ *run.New, in *Input) {
+				in.Cascade, in.TriggeredBy = root, author
+			})
 			return err
 		})
 		if err != nil {

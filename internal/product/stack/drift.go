@@ -60,7 +60,7 @@ func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Inp
 
 // reconcileDrift begins a tracked run where one has found drift, unless a run of what has changed is on its way. What is
 // applied was reviewed, so that who had the look begun alone has a part in it.
-func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
+func (s *Service) reconcileDrift(ctx context.Context, r run.Run, in Input) error {
 	var out Output
 	if err := json.Unmarshal(r.Output, &out); err != nil || out.Summary.Empty() {
 		return fault.Wrap(err, "read output of run %s", r.ID)
@@ -75,13 +75,15 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
 	}
 	ready, err := s.prepare(ctx, stack, r.Source.Commit)
 	if err == nil {
-		err = s.mayBegin(ctx, stack, Tracked, r.Source.Commit, "")
+		err = s.mayBeginAs(ctx, stack, Input{Type: Tracked, Drift: true, TriggeredBy: in.TriggeredBy}, r.Source.Commit)
 	}
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, ready)
+		_, _, err := s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, ready, func(_ *run.New, made *Input) {
+			made.Drift, made.TriggeredBy = true, in.TriggeredBy
+		})
 		return err
 	})
 }

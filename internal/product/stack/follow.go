@@ -345,7 +345,7 @@ func (s *Service) after(ctx context.Context, id string) error {
 		}
 	}
 	if r.State == finished && in.Type == Drift && in.Reconcile {
-		if err := s.reconcileDrift(ctx, r); err != nil {
+		if err := s.reconcileDrift(ctx, r, in); err != nil {
 			return err
 		}
 	}
@@ -434,7 +434,7 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 				return nil
 			}
 		}
-		_, _, err = s.start(ctx, tx, now, Tracked, head, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made)
+		_, _, err = s.start(ctx, tx, now, Tracked, head, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made, func(_ *run.New, in *Input) { in.TriggeredBy = after.Subject })
 		return err
 	})
 }

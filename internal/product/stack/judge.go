@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -75,6 +76,9 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}
 	say(log, plan, d, v)
 	if told.unreviewed(1) != "" && len(v.Deny) == 0 {
+		if r.Output, err = json.Marshal(Output{Plan: cmp.Or(v.Plan, in.Plan)}); err != nil { // they see what it would do
+			return worker.Result{}, err
+		}
 		err := s.approved(ctx, r, stack, nil)
 		if err != nil && !fault.Is(err, fault.Denied) {
 			return worker.Result{}, err
@@ -144,22 +148,22 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	for _, o := range p.Outputs {
 		outputs[o.Address] = map[string]any{"actions": o.Actions}
 	}
-	changes, brief := make([]any, 0, len(p.Changes)), make([]any, 0, len(p.Changes))
+	changes := make([]any, 0, len(p.Changes))
 	for _, c := range p.Changes {
-		changes = append(changes, map[string]any{
-			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
-			"mode": c.Mode, "provider_name": c.Provider,
-			"change": map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown},
-		})
-		if word := briefly(c.Action); word != "" {
-			brief = append(brief, map[string]any{
-				"action": word, "phase": "plan",
-				"entity": map[string]any{"address": c.Address, "name": c.Name, "type": c.Type, "entity_vendor": p.Vendor, "entity_type": "resource"},
-			})
+		change := map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown}
+		if c.Importing != nil {
+			change["importing"] = c.Importing
 		}
+		one := map[string]any{
+			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
+			"mode": c.Mode, "provider_name": c.Provider, "change": change,
+		}
+		if c.PreviousAddr != "" {
+			one["previous_address"] = c.PreviousAddr
+		}
+		changes = append(changes, one)
 	}
-	var in Input
-	_ = json.Unmarshal(r.Input, &in) // the run was made by this room; an unreadable type is shown as none
+	in := inputOf(r)
 	var last *run.Run
 	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		last, err = s.previous(ctx, tx, r.Subject, r.Space, r.ID)
@@ -167,9 +171,13 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	}); err != nil {
 		return nil, err
 	}
-	now := s.runInput(ctx, r)
-	now["changes"] = brief
-	about := stackInput(stack, r.State)
+	now := s.runBrief(ctx, r)
+	now["commit"] = s.commitInput(ctx, r.Source.Repository, branchOf(r.Source.Ref), r.Source.Commit, s.committer(ctx, r))
+	now["changes"] = p.brief()
+	about, err := s.stackSeen(ctx, stack, &r)
+	if err != nil {
+		return nil, err
+	}
 	version := p.Engine
 	if p.Vendor != vendorEngine {
 		version = "" // it is another program's
@@ -177,10 +185,12 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	about["terraform_version"], about["project_root"] = orNull(version), in.Path
 	spacelift := map[string]any{
 		"run": now, "stack": about, "request": map[string]any{"timestamp_ns": r.Created.UnixNano()},
-		"commit": s.commitInput(ctx, r.Source.Repository, branchOf(r.Source.Ref), r.Source.Commit, r.Actor),
+		"commit": now["commit"],
 	}
 	if last != nil {
-		spacelift["previous_run"] = s.runInput(ctx, *last)
+		if spacelift["previous_run"], err = s.runInput(ctx, *last); err != nil {
+			return nil, err
+		}
 	}
 	said := map[string]any{}
 	for name, digest := range third {
@@ -200,19 +210,6 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	}
 	maps.Copy(all, p.beside())
 	return all, nil
-}
-
-// briefly names what happens to a resource as Spacelift does; "" for nothing.
-func briefly(action string) string {
-	switch action {
-	case "create", "import":
-		return "added"
-	case "update", "replace", "move":
-		return "changed"
-	case "delete", "forget":
-		return "deleted"
-	}
-	return ""
 }
 
 func say(log io.Writer, p Plan, d policy.Decision, v Verdict) {

@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type play struct {
 	verdict map[int]Verdict // of each round that was judged
 	replans int
 	chosen  map[int]int // by the round: the replan that it plans
+	was     string      // the state in which it was seen last
 }
 
 // settle calls Advance until it rests, as core/run does; a move that the table does not have is an error.
@@ -41,6 +43,14 @@ func (p *play) settle() {
 		}
 	}
 	p.Fatal("does not come to rest")
+}
+
+// work gives the step of a round that plans, or does what a task is to do.
+func (p *play) work(n int) *run.Step {
+	if p.in.Type == Task {
+		return p.view.Step(stepKey("task", n))
+	}
+	return p.view.Step(stepKey("plan", n))
 }
 
 func (p *play) step(name string) *run.Step { return p.view.Step(stepKey(name, p.rounds)) }
@@ -203,12 +213,29 @@ func (p *play) check() {
 	v := p.view
 	p.rounds = round(v)
 	for _, s := range v.Steps {
-		if strings.HasPrefix(s.Key, "apply") && s.MaxAttempts != 1 {
+		name, _, _ := strings.Cut(s.Key, "-")
+		if (name == "apply" || name == "task") && s.MaxAttempts != 1 {
 			p.Fatalf("step %s may be done %d times", s.Key, s.MaxAttempts)
 		}
+		if p.in.Type == Task && slices.Contains([]string{"plan", "show", "judge", "apply", "adopt"}, name) || p.in.Type != Task && name == "task" || onlyPlans(p.in.Type) && name == "apply" {
+			p.Fatalf("a run of type %s has the step %s", p.in.Type, s.Key)
+		}
 	}
+	if may := []string{queued, ready, performing, finished, failed, canceled}; p.in.Type == Task && !slices.Contains(may, v.Run.State) {
+		p.Fatalf("a task is %s", v.Run.State)
+	}
+	if v.Run.State == canceled && p.was != canceled { // policies are told by its reason
+		worked := v.Run.CancelRequested && slices.Contains([]string{planning, judging, performing}, p.was)
+		if stopped := strings.HasPrefix(v.Run.Reason, stoppedWhile); stopped != worked {
+			p.Fatalf("it was %s and is canceled: %s", p.was, v.Run.Reason)
+		}
+		if want := map[bool]string{true: "STOPPED", false: "CANCELED"}[worked]; stateInput(*v.Run, p.in.Type) != want {
+			p.Fatalf("to policies it is %s, want %s", stateInput(*v.Run, p.in.Type), want)
+		}
+	}
+	p.was = v.Run.State
 	for n := 1; n <= p.rounds && len(p.in.DependsOn) > 0; n++ {
-		inputs, plan := v.Step(stepKey("inputs", n)), v.Step(stepKey("plan", n))
+		inputs, plan := v.Step(stepKey("inputs", n)), p.work(n)
 		if inputs == nil || inputs.State != run.StepSucceeded {
 			p.Fatalf("round %d plans without what the stack depends on", n)
 		}
@@ -216,7 +243,7 @@ func (p *play) check() {
 			p.Fatalf("round %d plans with %q of another stack", n, got)
 		}
 	}
-	for n := 1; n <= p.rounds; n++ { // each plan is of what was chosen when it began
+	for n := 1; n <= p.rounds && p.in.Type != Task; n++ { // each plan is of what was chosen when it began
 		if _, known := p.chosen[n]; !known {
 			p.chosen[n] = p.replans
 		}
@@ -264,8 +291,8 @@ func (p *play) check() {
 	if apply := p.step("apply"); apply != nil && p.rounds > 0 {
 		verdict := p.verdict[p.rounds]
 		switch {
-		case p.in.Type == Proposed:
-			p.Fatal("a proposed run is applied")
+		case onlyPlans(p.in.Type):
+			p.Fatalf("a %s run is applied", p.in.Type)
 		case len(verdict.Deny) > 0:
 			p.Fatal("a denied plan is applied")
 		case verdict.Summary.Empty():
@@ -278,7 +305,7 @@ func (p *play) check() {
 			p.Fatalf("%q is applied, want %q as it was sealed", got, want)
 		}
 	}
-	if ended := v.Run.State == finished || v.Run.State == failed; ended && len(p.in.Given.Hooks) > 0 && p.step("plan") != nil {
+	if ended := v.Run.State == finished || v.Run.State == failed; ended && len(p.in.Given.Hooks) > 0 && p.rounds > 0 {
 		if after, _ := lastAfter(v); after == nil || !after.State.Done() || goneOn(v, after) || !strings.Contains(after.Job.Env["ROADBED_FINAL_STATE"], v.Run.State) {
 			p.Fatalf("it is %s, and after it came %+v", v.Run.State, after)
 		}
@@ -294,8 +321,11 @@ func (p *play) check() {
 	case finished:
 		applied, verdict := p.step("apply"), p.verdict[p.rounds]
 		done := applied != nil && applied.State == run.StepSucceeded
-		if !done && p.in.Type != Proposed && !verdict.Summary.Empty() {
+		if !done && !onlyPlans(p.in.Type) && !verdict.Summary.Empty() {
 			p.Fatalf("it finished, and its apply is %+v", applied)
+		}
+		if work := p.work(p.rounds); work == nil || work.State != run.StepSucceeded {
+			p.Fatalf("it finished, and what it was to do is %+v", work)
 		}
 	case unconfirmed, pending:
 		if !v.Run.Waiting {
@@ -331,9 +361,16 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 	ends := map[string]int{}
 	play := func(rt *rapid.T) {
 		p := &play{T: rt, kind: k, now: time.Unix(1000, 0), verdict: map[int]Verdict{}, chosen: map[int]int{}, in: Input{
-			Type: rapid.SampledFrom([]string{Tracked, Proposed, Destroy}).Draw(rt, "type"), Stack: "stack:default/net", Path: "infra",
+			Type: rapid.SampledFrom([]string{Tracked, Tracked, Proposed, Destroy, Drift, Task}).Draw(rt, "type"), Stack: "stack:default/net", Path: "infra",
 			Autodeploy: rapid.Bool().Draw(rt, "autodeploy"),
 		}}
+		p.in.Drift = p.in.Type == Drift || p.in.Type == Tracked && rapid.Bool().Draw(rt, "takes drift back")
+		switch p.in.Type {
+		case Drift:
+			p.in.Reconcile = rapid.Bool().Draw(rt, "reconcile")
+		case Task:
+			p.in.Command = "true"
+		}
 		if rapid.Bool().Draw(rt, "depends") {
 			p.in.DependsOn = []Dependency{{Stack: "stack:default/base"}}
 		}
@@ -344,7 +381,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 		if rapid.Bool().Draw(rt, "after") {
 			p.in.Given.Hooks = map[string][]Hook{atAfterRun: {{From: "the stack", Command: "true"}}}
 		}
-		if rapid.Bool().Draw(rt, "uploaded") {
+		if p.in.Type != Drift && p.in.Type != Task && rapid.Bool().Draw(rt, "uploaded") {
 			p.in.Upload = &Upload{Blob: "sha256:x", AutoApply: rapid.Bool().Draw(rt, "asked"), Save: rapid.Bool().Draw(rt, "saved")}
 		}
 		raw, err := json.Marshal(p.in)
@@ -352,7 +389,7 @@ func TestAnyStackRunAppliesOnlyWhatWasLetThrough(t *testing.T) {
 			rt.Fatal(err)
 		}
 		r := run.Run{ID: "run_1", Input: raw}
-		if p.in.Type != Proposed {
+		if !onlyPlans(p.in.Type) {
 			r.Lock = "stack:x"
 		}
 		p.view = run.NewView(k, r, p.now)

@@ -26,7 +26,7 @@ func (s *Service) notifyOf(ctx context.Context, args endedArgs) error {
 	if err != nil {
 		return ignoreGone(err)
 	}
-	r.State = args.State // what is told of; it may be further by now
+	r.State, r.Reason = args.State, args.Reason // what is told of; it may be further by now
 	return s.spread(ctx, news{
 		told: cmp.Or(args.Entry, r.ID+" "+args.State), space: r.Space, run: r.ID, subject: r.Subject, labels: stack.Spec.Labels,
 		about: func(ctx context.Context) (string, map[string]any, error) {
@@ -93,13 +93,19 @@ func (s *Service) runUpdated(ctx context.Context, r run.Run, stack Stack) (map[s
 			continue
 		}
 		for _, v := range d.Votes {
-			receipts = append(receipts, map[string]any{"name": strings.TrimPrefix(v.Policy, "policy:default/"), "policy": v.Policy, "type": shouted(d.Point), "outcome": outcomeOf(v), "flagged": false})
+			receipts = append(receipts, map[string]any{"name": strings.TrimPrefix(v.Policy, "policy:default/"), "policy": v.Policy, "type": shouted(d.Point), "outcome": outcomeOf(v), "flagged": false, "flags": []string{}})
 		}
 	}
+	about, err := s.runInput(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	about["policy_receipts"] = receipts
+	of, err := s.stackSeen(ctx, stack, &r)
 	return map[string]any{
-		"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State), "state": shouted(r.State), "note": r.Reason, "username": r.Actor,
-		"timing": []any{}, "policy_receipts": receipts, "urls": map[string]any{"run": fmt.Sprintf("/runs/%s", r.ID)},
-	}, nil
+		"run": about, "stack": of, "state": about["state"], "note": r.Reason, "username": r.Actor,
+		"timing": []any{}, "policy_receipts": receipts, "urls": map[string]any{"run": s.page("/runs/" + r.ID)},
+	}, err
 }
 
 // outcomeOf gives the gravest word of a vote.
@@ -118,17 +124,23 @@ func outcomeOf(v policy.Vote) string {
 // mayBegin asks the initialization policies whether a run may begin; those of tasks, when it has a command. Denied with
 // their words.
 func (s *Service) mayBegin(ctx context.Context, stack Stack, kind, commit, command string) error {
+	return s.mayBeginAs(ctx, stack, Input{Type: kind, Drift: kind == Drift, Command: command, TriggeredBy: byHand(ctx)}, commit)
+}
+
+// mayBeginAs is mayBegin for a run that is more than its type.
+func (s *Service) mayBeginAs(ctx context.Context, stack Stack, in Input, commit string) error {
 	at := "initialization"
-	if command != "" {
+	if in.Command != "" {
 		at = "task"
 	}
 	by := s.session(ctx, actorID(ctx))
 	d, asked, err := s.Policy.Consult(ctx, at, stack.Space, policy.Refs{Subject: stack.Ref.String(), Labels: stack.Spec.Labels}, func() (any, error) {
+		of, err := s.stackSeen(ctx, stack, nil)
 		return map[string]any{
-			"request": map[string]any{"timestamp_ns": s.Now().UnixNano(), "command": command}, "session": by,
+			"request": map[string]any{"timestamp_ns": s.Now().UnixNano(), "command": in.Command}, "session": by,
 			"commit": s.commitInput(ctx, stack.Repository, stack.Branch, commit, actorID(ctx)),
-			"run":    map[string]any{"type": shouted(kind), "creator_session": by, "triggered_by": nil}, "stack": stackInput(stack, "none"),
-		}, nil
+			"run":    map[string]any{"type": typeInput(in.Type), "drift_detection": in.Drift, "creator_session": by, "triggered_by": orNull(in.TriggeredBy)}, "stack": of,
+		}, err
 	})
 	if err != nil {
 		return fault.Wrap(err, "ask the %s policies", at)

@@ -64,6 +64,7 @@ type Plan struct {
 	Cost    *Cost // of a run's plan; nil when it is not known
 
 	about json.RawMessage // what a tool says of the whole, for policies
+	size  int             // of the JSON, bytes
 }
 
 // Change is what a plan would do to one resource or output.
@@ -81,7 +82,8 @@ type Change struct {
 	After        any
 	AfterUnknown any
 	PreviousAddr string
-	Sensitive    bool // some value was taken out
+	Importing    json.RawMessage // from what it is imported, in the engine's shape; nil for what is not
+	Sensitive    bool            // some value was taken out
 }
 
 // maskedValue stands where a sensitive value was.
@@ -127,7 +129,7 @@ func ReadPlan(data []byte) (Plan, error) {
 	if f.FormatVersion == "" {
 		return Plan{}, fault.Errorf(fault.Invalid, "read plan: no format_version; is this the output of show -json?")
 	}
-	p := Plan{Vendor: cmp.Or(f.Vendor, vendorEngine), Engine: f.EngineVersion, about: f.About, Changes: []Change{}, Outputs: []Change{}}
+	p := Plan{Vendor: cmp.Or(f.Vendor, vendorEngine), Engine: f.EngineVersion, about: f.About, size: len(data), Changes: []Change{}, Outputs: []Change{}}
 	for _, c := range f.ResourceChanges {
 		change := detail(c.Address, c.Change)
 		change.Type, change.Name, change.Mode, change.Module, change.Reason = c.Type, c.Name, c.Mode, c.ModuleAddress, c.ActionReason
@@ -177,11 +179,17 @@ func (p *Plan) count(action string) {
 func detail(address string, d planDetail) Change {
 	before, hidB := redact(d.Before, d.BeforeSensitive, 0)
 	after, hidA := redact(d.After, d.AfterSensitive, 0)
-	return Change{
+	c := Change{
 		Address: address, Actions: d.Actions, Action: actionWord(d), Before: before, After: after,
 		AfterUnknown: d.AfterUnknown, Sensitive: hidB || hidA,
 	}
+	if d.imports() {
+		c.Importing = d.Importing
+	}
+	return c
 }
+
+func (d planDetail) imports() bool { return len(d.Importing) > 0 && string(d.Importing) != "null" }
 
 func actionWord(d planDetail) string {
 	switch {
@@ -189,7 +197,7 @@ func actionWord(d planDetail) string {
 		return "replace"
 	case len(d.Actions) == 0:
 		return "no-op"
-	case d.Actions[0] == "no-op" && len(d.Importing) > 0 && string(d.Importing) != "null":
+	case d.Actions[0] == "no-op" && d.imports():
 		return "import"
 	}
 	return d.Actions[0]

@@ -33,11 +33,11 @@ func orNull(text string) any {
 	return text
 }
 
-func stackInput(s Stack, state string) map[string]any {
+func stackInput(s Stack, state, lockedBy string) map[string]any {
 	return map[string]any{
 		"id": stackID(s.Ref.String()), "name": s.Ref.Name, "ref": s.Ref.String(), "labels": texts(s.Spec.Labels), "administrative": false,
 		"autodeploy": s.Spec.Autodeploy, "branch": s.Branch, "repository": s.Repository, "namespace": before(s.Repository, "/"),
-		"project_root": s.Path, "additional_project_globs": texts(s.Spec.Watch), "state": shouted(state), "locked_by": nil,
+		"project_root": s.Path, "additional_project_globs": texts(s.Spec.Watch), "state": state, "locked_by": orNull(lockedBy),
 		"terraform_version": nil, "tracked_commit": map[string]any{"hash": s.Seen, "branch": s.Branch},
 		"space":       map[string]any{"id": s.Space, "name": s.Space, "labels": []string{}},
 		"worker_pool": poolInput(s.Spec.WorkerPool),
@@ -54,21 +54,6 @@ func texts(all []string) []string {
 func before(text, mark string) string {
 	part, _, _ := strings.Cut(text, mark)
 	return part
-}
-
-// runInput is a run as Spacelift shows it; authors are the platform's own.
-func (s *Service) runInput(ctx context.Context, r run.Run) map[string]any {
-	var in Input
-	_ = json.Unmarshal(r.Input, &in) // the run was made by this room; an unreadable type is shown as none
-	return map[string]any{
-		"id": r.ID, "type": shouted(in.Type), "state": shouted(r.State), "branch": branchOf(r.Source.Ref),
-		"commit":     map[string]any{"hash": r.Source.Commit, "branch": branchOf(r.Source.Ref)},
-		"created_at": r.Created.UnixNano(), "updated_at": r.Updated.UnixNano(), "triggered_by": orNull(in.TriggeredBy),
-		"creator_session": s.session(ctx, r.Actor), "author": r.Actor, "authors": in.authorsOf(r), "warnings": texts(r.Warnings),
-		"drift_detection": false, "based_on_local_workspace": false, "flags": []string{}, "user_provided_metadata": []string{},
-		"command":        orNull(in.Command),
-		"runtime_config": map[string]any{"project_root": in.Path, "before_init": []string{}},
-	}
 }
 
 func branchOf(name string) string {
@@ -106,7 +91,10 @@ func teams(groups []string) []string {
 
 // commitInput is a commit as policies see it; where it can't be read now, only its hash.
 func (s *Service) commitInput(ctx context.Context, repository, branch, hash, pusher string) map[string]any {
-	about := map[string]any{"hash": hash, "branch": branch, "author": pusher, "message": "", "created_at": nil}
+	about := map[string]any{"hash": hash, "branch": branch, "author": pusher, "message": "", "created_at": nil, "url": s.commitPage(repository, hash)}
+	if repository == "" || hash == "" {
+		return about
+	}
 	if c, err := s.Repositories.CommitAt(ctx, repository, hash); err == nil {
 		about["message"], about["created_at"] = c.Message, nanos(c.Committer.When)
 	}
@@ -123,7 +111,7 @@ type Commits interface {
 	CommitAt(ctx context.Context, repository, commit string) (git.Commit, error)
 }
 
-// previous gives the newest run of a stack before another that was no preview, of the last few; nil when there is none.
+// previous gives the newest run of a stack before another that did more than plan, of the last few; nil when there is none.
 func (s *Service) previous(ctx context.Context, tx *store.Tx, stack, space, than string) (*run.Run, error) {
 	q := run.Query{Kinds: []string{RunKind}, Spaces: []string{space}, Subject: stack, Cursor: than}
 	for _, q.Limit = range []int{1, 20} { // mostly it is the first
@@ -133,7 +121,7 @@ func (s *Service) previous(ctx context.Context, tx *store.Tx, stack, space, than
 		}
 		for i := range page.Runs {
 			var in Input
-			if json.Unmarshal(page.Runs[i].Input, &in) == nil && in.Type != Proposed {
+			if json.Unmarshal(page.Runs[i].Input, &in) == nil && !onlyPlans(in.Type) {
 				return &page.Runs[i], nil
 			}
 		}
@@ -142,15 +130,6 @@ func (s *Service) previous(ctx context.Context, tx *store.Tx, stack, space, than
 		}
 	}
 	return nil, nil
-}
-
-// stateNow gives the state of a stack's newest run that was no preview; none when there is none.
-func (s *Service) stateNow(ctx context.Context, tx *store.Tx, stack Stack) (string, error) {
-	last, err := s.previous(ctx, tx, stack.Ref.String(), stack.Space, "")
-	if err != nil || last == nil {
-		return "none", err
-	}
-	return last.State, nil
 }
 
 func actorID(ctx context.Context) string { return actor.From(ctx).ID }

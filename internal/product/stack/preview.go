@@ -58,7 +58,8 @@ func (a proposalArgs) begins() bool {
 
 // matters tells whether what happened to a proposal could do something for a stack.
 func (s *Service) matters(ctx context.Context, tx *store.Tx, a proposalArgs) (bool, error) {
-	if a.Event == "reviewed" {
+	switch a.Event {
+	case "reviewed", "labeled", "unlabeled":
 		if policies, err := s.Policy.AnyTx(ctx, tx, "push"); err != nil || !policies {
 			return false, err
 		}

@@ -38,6 +38,7 @@ type pushArgs struct {
 type ProposalFacts struct {
 	Title, Author, Source, Target, Head, Base, State string
 	Draft, Approved, Mergeable, Undiverged           bool
+	Labels                                           []string
 
 	Common string // commit that head and target have in common; "" for none
 	Merge  string // commit that merged it; "" as long as it is not
@@ -107,13 +108,31 @@ func (s *Service) proposed(ctx context.Context, tx *store.Tx, e ledger.Entry) er
 		return nil // not of a proposal as they are told of here
 	}
 	a.Event, a.Pusher = strings.TrimPrefix(e.Type, "proposal."), e.Actor
-	if a.Event == "pushed" {
+	switch a.Event {
+	case "pushed":
 		a.Event = "synchronize"
+	case "edited":
+		a.Event = editedAs(e.Data)
 	}
 	if matters, err := s.matters(ctx, tx, a); err != nil || !matters {
 		return err
 	}
 	return s.Queue.Insert(ctx, tx, jobProposal, a, queue.InsertOptions{Unique: e.ID})
+}
+
+// editedAs names an edit of a proposal as Spacelift does: of labels alone it is labeled or unlabeled.
+func editedAs(data json.RawMessage) string {
+	var edit struct {
+		Fields  []string `json:"fields"`
+		Labeled bool     `json:"labeled"`
+	}
+	switch err := json.Unmarshal(data, &edit); {
+	case err != nil || !slices.Equal(edit.Fields, []string{"labels"}):
+		return "edited"
+	case edit.Labeled:
+		return "labeled"
+	}
+	return "unlabeled"
 }
 
 // pushedBeside decides on an event that is not a push to the stack's branch, and does what is decided.
@@ -404,20 +423,20 @@ func (s *Service) pushLock(ctx context.Context, tx *store.Tx, stack Stack, e eff
 // pushInput is Spacelift's shape of a push policy's input.
 func (s *Service) pushInput(ctx context.Context, stack Stack, args pushArgs, about *ProposalFacts) (any, error) {
 	var open []run.Run
-	state := ""
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		if open, err = s.inProgress(ctx, tx, stack); err != nil {
-			return err
-		}
-		state, err = s.stateNow(ctx, tx, stack)
+		open, err = s.inProgress(ctx, tx, stack)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	of, err := s.stackSeen(ctx, stack, nil)
+	if err != nil {
+		return nil, err
+	}
 	progress := make([]any, len(open))
 	for i, r := range open {
-		progress[i] = s.runInput(ctx, r)
+		progress[i] = s.runBrief(ctx, r)
 	}
 	push := s.commitInput(ctx, stack.Repository, branchOf(args.Ref), args.New, args.Pusher)
 	push["tag"], _ = strings.CutPrefix(args.Ref, "refs/tags/")
@@ -425,7 +444,7 @@ func (s *Service) pushInput(ctx context.Context, stack Stack, args pushArgs, abo
 		push["tag"] = ""
 	}
 	push["affected_files"] = s.affected(ctx, stack.Repository, args.Old, args.New)
-	in := map[string]any{"push": push, "stack": stackInput(stack, state), "in_progress": progress, "pull_request": nil, "request": map[string]any{"timestamp_ns": s.Now().UnixNano()}}
+	in := map[string]any{"push": push, "stack": of, "in_progress": progress, "pull_request": nil, "request": map[string]any{"timestamp_ns": s.Now().UnixNano()}}
 	if about != nil {
 		in["pull_request"] = proposalInput(args, *about, push)
 	}
@@ -436,7 +455,7 @@ func proposalInput(args pushArgs, p ProposalFacts, push map[string]any) map[stri
 	action := args.Event
 	return map[string]any{
 		"id": args.Proposal, "action": action, "action_initiator": args.Pusher, "title": p.Title, "author": p.Author, "draft": p.Draft,
-		"closed": p.State != "open", "approved": p.Approved, "mergeable": p.Mergeable, "undiverged": p.Undiverged, "labels": []string{}, "head_owner": p.owner(),
+		"closed": p.State != "open", "approved": p.Approved, "mergeable": p.Mergeable, "undiverged": p.Undiverged, "labels": texts(p.Labels), "head_owner": p.owner(),
 		"diff": push["affected_files"], "head": push, "base": map[string]any{"branch": p.Target, "hash": p.Base},
 	}
 }

@@ -118,6 +118,9 @@ func (s *Service) approved(ctx context.Context, r run.Run, stack Stack, reviews 
 
 // weigh asks the approval policies with the caller's vote beside those of others.
 func (s *Service) weigh(ctx context.Context, r run.Run, stack Stack, reviews []run.Review, mine string) error {
+	if r.State == judging { // whether it is applied unseen: to policies that is what they decide of an unconfirmed run
+		r.State = unconfirmed
+	}
 	me := actor.From(ctx)
 	approvals, rejections := []any{}, []any{}
 	vote := func(by, state, note string, at any) map[string]any {
@@ -138,8 +141,16 @@ func (s *Service) weigh(ctx context.Context, r run.Run, stack Stack, reviews []r
 			rejections = append(rejections, vote(v.Actor, v.State, v.Note, nanos(v.Time)))
 		}
 	}
+	about, err := s.runInput(ctx, r)
+	if err != nil {
+		return err
+	}
+	of, err := s.stackSeen(ctx, stack, &r)
+	if err != nil {
+		return err
+	}
 	input := map[string]any{
-		"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State),
+		"run": about, "stack": of,
 		"reviews": map[string]any{"current": map[string]any{"approvals": approvals, "rejections": rejections}, "older": []any{}},
 		"session": map[string]any{"login": me.ID, "groups": texts(me.Groups), "teams": teams(me.Groups)},
 		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},

@@ -200,7 +200,9 @@ func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.start(ctx, tx, stack, one.Do, commit, key, "", ready, func(_ *run.New, in *Input) { in.Reconcile = one.Reconcile })
+		_, _, err := s.start(ctx, tx, stack, one.Do, commit, key, "", ready, func(_ *run.New, in *Input) {
+			in.Reconcile, in.TriggeredBy = one.Reconcile, one.triggers()
+		})
 		return err
 	})
 }

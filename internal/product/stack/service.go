@@ -18,6 +18,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -336,7 +337,10 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		Type: kind, Stack: stack.Ref.String(), Path: stack.Path, Autodeploy: stack.Spec.Autodeploy,
 		Env: map[string]string{}, SecretEnv: map[string]string{}, Limits: stack.Spec.Limits, Engine: stack.Spec.Engine.Name,
 		Vendor: stack.Spec.Vendor, Network: stack.Spec.Network || stack.Spec.Vendor.needsNetwork(),
-		DependsOn: stack.Spec.DependsOn, Pool: stack.Spec.WorkerPool, OIDC: stack.Spec.OIDC,
+		DependsOn: stack.Spec.DependsOn, Pool: stack.Spec.WorkerPool, OIDC: stack.Spec.OIDC, Drift: kind == Drift,
+	}
+	if author == "" {
+		in.TriggeredBy = byHand(ctx)
 	}
 	in.take(ready)
 	n := run.New{
@@ -367,6 +371,14 @@ func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, co
 		}
 	}
 	return r, existed, err
+}
+
+// byHand gives who acts, where that is not the platform.
+func byHand(ctx context.Context) string {
+	if p := actor.From(ctx); p.Kind != actor.System {
+		return p.ID
+	}
+	return ""
 }
 
 func title(kind string, r ref.Entity) string {

@@ -94,7 +94,10 @@ type Input struct {
 	Command    string            `json:"command,omitempty"`   // of a task
 	Reconcile  bool              `json:"reconcile,omitempty"` // drift that is found is followed by a tracked run
 
-	TriggeredBy string  `json:"triggeredBy,omitempty"` // the trigger policy that asked for it
+	Drift bool `json:"drift,omitempty"` // it looks for drift, or takes back what was found
+	Local bool `json:"local,omitempty"` // it is of somebody's own folder, of a stack that has a repository
+
+	TriggeredBy string  `json:"triggeredBy,omitempty"` // who or what asked for it: a principal, a trigger policy, a stack on which its own depends, a schedule; "" for a push
 	Workflow    string  `json:"workflow,omitempty"`    // the run from which it follows by such policies
 	Depth       int     `json:"depth,omitempty"`       // how many such runs came before it
 	Given       Given   `json:"given,omitzero"`        // by contexts and the repository
@@ -234,7 +237,12 @@ func advance(v *run.View) error {
 				return err
 			}
 		}
-		return v.To(canceled, "canceled")
+		why := "canceled"
+		switch v.Run.State {
+		case planning, judging, performing:
+			why = stoppedWhile + v.Run.State
+		}
+		return v.To(canceled, why)
 	}
 	n := max(round(v), 1)
 	switch v.Run.State {

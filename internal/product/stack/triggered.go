@@ -33,6 +33,7 @@ type endedArgs struct {
 	Run     string `json:"run"`
 	Entry   string `json:"entry,omitempty"` // of the ledger, that is followed
 	State   string `json:"state,omitempty"`
+	Reason  string `json:"reason,omitempty"`
 	Version int64  `json:"version,omitempty"`
 }
 
@@ -46,6 +47,7 @@ func (s *Service) subscribeEnds() {
 func (s *Service) movedOn(ctx context.Context, tx *store.Tx, e ledger.Entry) error {
 	var change struct {
 		To       string `json:"to"`
+		Reason   string `json:"reason"`
 		Terminal bool   `json:"terminal"`
 		Kind     string `json:"run_kind"`
 	}
@@ -54,8 +56,8 @@ func (s *Service) movedOn(ctx context.Context, tx *store.Tx, e ledger.Entry) err
 	}
 	if tell, err := s.Policy.AnyTx(ctx, tx, "notification"); err != nil {
 		return err
-	} else if tell {
-		if err := s.Queue.Insert(ctx, tx, jobNotify, endedArgs{Run: e.Run, Entry: e.ID, State: change.To}, queue.InsertOptions{Unique: e.ID}); err != nil {
+	} else if tell && change.To != judging { // it is planning still, to policies
+		if err := s.Queue.Insert(ctx, tx, jobNotify, endedArgs{Run: e.Run, Entry: e.ID, State: change.To, Reason: clip(change.Reason)}, queue.InsertOptions{Unique: e.ID}); err != nil {
 			return err
 		}
 	}
@@ -74,7 +76,7 @@ func (s *Service) movedOn(ctx context.Context, tx *store.Tx, e ledger.Entry) err
 func (s *Service) triggerAfter(ctx context.Context, args endedArgs) error {
 	ctx = asSystem(ctx)
 	r, stack, in, err := s.ofRun(ctx, args.Run)
-	if err != nil || in.Type == Proposed || !r.Terminal {
+	if err != nil || onlyPlans(in.Type) || !r.Terminal {
 		return ignoreGone(err)
 	}
 	refs := policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}
@@ -185,7 +187,8 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 // triggerInput is Spacelift's shape of a trigger policy's input. The stacks are those of the run's space and below: whoever
 // may read the decision may see them.
 func (s *Service) triggerInput(ctx context.Context, r run.Run, stack Stack, in Input) (any, error) {
-	stacks, workflow := []any{}, []any{}
+	var stacks []map[string]any
+	var workflow []any
 	root := in.Workflow
 	if root == "" {
 		root = r.ID
@@ -197,6 +200,7 @@ func (s *Service) triggerInput(ctx context.Context, r run.Run, stack Stack, in I
 			return fault.Wrap(err, "read the stacks")
 		}
 		within := map[string]bool{}
+		var seen []Stack
 		for _, other := range all {
 			is, known := within[other.Space]
 			if !known {
@@ -206,8 +210,11 @@ func (s *Service) triggerInput(ctx context.Context, r run.Run, stack Stack, in I
 				within[other.Space] = is
 			}
 			if is {
-				stacks = append(stacks, stackInput(other, "none"))
+				seen = append(seen, other)
 			}
+		}
+		if stacks, err = s.stacksSeen(ctx, tx, seen); err != nil {
+			return err
 		}
 		workflow, err = s.workflowInput(ctx, tx, root)
 		return err
@@ -215,10 +222,15 @@ func (s *Service) triggerInput(ctx context.Context, r run.Run, stack Stack, in I
 	if err != nil {
 		return nil, err
 	}
+	about, err := s.runInput(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	of, err := s.stackSeen(ctx, stack, &r)
 	return map[string]any{
-		"run": s.runInput(ctx, r), "stack": stackInput(stack, r.State), "stacks": stacks, "workflow": workflow,
+		"run": about, "stack": of, "stacks": stacks, "workflow": workflow,
 		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
-	}, nil
+	}, err
 }
 
 // mostStacks bounds the stacks that trigger policies see.
@@ -240,13 +252,12 @@ func (s *Service) workflowInput(ctx context.Context, tx *store.Tx, root string) 
 		if err != nil {
 			return nil, err
 		}
-		var in Input
-		_ = json.Unmarshal(r.Input, &in) // of a run of this room
+		kind := inputOf(r).Type
 		subject, err := ref.Parse(r.Subject, "stack", ref.DefaultNamespace)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, map[string]any{"id": r.ID, "stack_id": stackID(subject.String()), "state": shouted(r.State), "type": shouted(in.Type)})
+		all = append(all, map[string]any{"id": r.ID, "stack_id": stackID(subject.String()), "state": stateInput(r, kind), "type": typeInput(kind)})
 	}
 	return all, nil
 }

@@ -476,7 +476,9 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 		if err != nil {
 			return err
 		}
-		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) { in.Upload, n.Source = &up, run.Source{} })
+		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) {
+			in.Upload, in.Local, n.Source = &up, !stack.Remote(), run.Source{}
+		})
 		return err
 	})
 	return created, err

@@ -57,6 +57,14 @@ export interface Candidate {
   rego: string;
 }
 
+/** What is replayed: another source, other labels, or that the policy is gone. */
+export interface Replayed {
+  policy: string;
+  rego?: string;
+  attach?: { labels: string[]; stacks: string[] };
+  gone?: boolean;
+}
+
 export function useTryPolicy() {
   return useMutation({
     mutationFn: (asked: Candidate & { decision: string }) => body(api.POST('/api/v1/policies/try', { body: asked })),
@@ -91,7 +99,7 @@ const nothing: Progress = {
 export function useReplay() {
   const [progress, setProgress] = useState(nothing);
   const round = useRef(0);
-  const start = async (candidate: Candidate) => {
+  const start = async (candidate: Replayed) => {
     round.current++;
     const mine = round.current;
     let now: Progress = { ...nothing, running: true };

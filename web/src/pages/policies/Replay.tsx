@@ -1,5 +1,7 @@
-import { Button, Group, Progress, Stack, Text } from '@mantine/core';
+import { Button, Group, Progress, Stack, TagsInput, Text } from '@mantine/core';
+import { useState } from 'react';
 import { useReplay } from '../../api/policies';
+import type { PolicyDetail } from '../../api/types';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
 import { Section } from '../../parts/Page';
@@ -10,9 +12,17 @@ import { inOneLine, percent } from './words';
 
 const shown = 200;
 
+function words(changed: boolean, moved: boolean) {
+  if (changed) return 'Replay the changed source over all decisions';
+  return moved ? 'Replay it with these labels over all decisions' : 'Replay it over all decisions';
+}
+
 /** Which of all past decisions would have come out otherwise. */
-export function Replay({ policy, rego, changed }: { policy: string; rego: string; changed: boolean }) {
+export function Replay({ policy, rego, changed }: { policy: PolicyDetail; rego: string; changed: boolean }) {
   const { progress, start, stop } = useReplay();
+  const [labels, setLabels] = useState(policy.labels ?? []);
+  const moved = labels.join() !== (policy.labels ?? []).join();
+  const attach = moved ? { labels, stacks: policy.subjects ?? [] } : undefined;
   const { running, done, looked, total, examined, skipped, failed } = progress;
   const begun = running || done || looked > 0;
   return (
@@ -24,9 +34,22 @@ export function Replay({ policy, rego, changed }: { policy: string; rego: string
             Stop
           </Button>
         ) : (
-          <Button size="compact-sm" variant="default" onClick={() => void start({ policy, rego })}>
-            {changed ? 'Replay the changed source over all decisions' : 'Replay it over all decisions'}
-          </Button>
+          <Group gap="xs">
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => void start({ policy: policy.ref, rego, ...(attach && { attach }) })}
+            >
+              {words(changed, moved)}
+            </Button>
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => void start({ policy: policy.ref, gone: true })}
+            >
+              Replay without it
+            </Button>
+          </Group>
         )
       }
     >
@@ -34,9 +57,16 @@ export function Replay({ policy, rego, changed }: { policy: string; rego: string
         {!begun && (
           <Text size="sm" c="dimmed">
             Asks the source above about every decision on record that it would have taken part in, and shows which would
-            have come out otherwise.
+            have come out otherwise; or tells what it would have been without the policy, as if it were disabled.
           </Text>
         )}
+        <TagsInput
+          label="For what has one of these labels"
+          description="None, without stacks that it names: for all in its space and below"
+          value={labels}
+          onChange={setLabels}
+          disabled={running}
+        />
         {begun && (
           <>
             <Progress

@@ -77,7 +77,7 @@ export function Workbench({ policy, decision }: { policy: PolicyDetail; decision
           </div>
         </Stack>
       </Section>
-      <Replay policy={policy.ref} rego={rego} changed={changed} />
+      <Replay policy={policy} rego={rego} changed={changed} />
     </>
   );
 }
