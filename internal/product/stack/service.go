@@ -80,6 +80,7 @@ type Deps struct {
 	Images       Images         // nil: steps are processes, and no stack names an image
 	PoolImages   Images         // the same for stacks of worker pools, whose agents may run containers
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
+	PushRuns     int            // that one push, or one head of a proposal, may begin; 0 for any number
 	Now          func() time.Time
 	Log          *slog.Logger
 }

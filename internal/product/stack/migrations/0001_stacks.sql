@@ -284,11 +284,22 @@ CREATE TABLE stack_markings (
 CREATE INDEX stack_markings_said ON stack_markings (said);
 CREATE INDEX stack_markings_space ON stack_markings (space, said);
 
+-- How many runs pushes and proposals have begun, for a day.
+CREATE TABLE stack_pushes (
+  repository TEXT NOT NULL, -- NAMESPACE/NAME
+  event TEXT NOT NULL,      -- which push, or which head of which proposal
+  runs INTEGER NOT NULL,
+  began BIGINT NOT NULL,
+  PRIMARY KEY (repository, event)
+);
+CREATE INDEX stack_pushes_began ON stack_pushes (began);
+
 CREATE TABLE stack_marking (edit BIGINT NOT NULL); -- one row, which is taken by who marks, and by who begins to wait
 INSERT INTO stack_marking (edit) VALUES (0);
 
 -- +goose Down
 DROP TABLE stack_marking;
+DROP TABLE stack_pushes;
 DROP TABLE stack_markings;
 DROP TABLE stack_external;
 DROP TABLE stack_troubles;
