@@ -60,7 +60,7 @@ func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Inp
 
 // reconcileDrift begins a tracked run where one has found drift, unless a run of what has changed is on its way. What is
 // applied was reviewed, so that who had the look begun alone has a part in it.
-func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
+func (s *Service) reconcileDrift(ctx context.Context, r run.Run, in Input) error {
 	var out Output
 	if err := json.Unmarshal(r.Output, &out); err != nil || out.Summary.Empty() {
 		return fault.Wrap(err, "read output of run %s", r.ID)
@@ -73,15 +73,25 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run) error {
 	if err != nil || stack.Deleted || stack.Space != r.Space || !stack.stands(r.Source.Commit) {
 		return err
 	}
-	ready, err := s.prepare(ctx, stack, r.Source.Commit)
+	from := origin{commit: r.Source.Commit}
+	if stack.Remote() {
+		from, err = s.originOf(ctx, stack, Tracked)
+		if err == nil && (in.Upload == nil || from.upload.ID != in.Upload.Configuration) { // another one was applied since
+			return nil
+		}
+	}
 	if err == nil {
-		err = s.mayBegin(ctx, stack, Tracked, r.Source.Commit, "")
+		err = s.mayBegin(ctx, stack, Tracked, from.commit, "")
+	}
+	var ready prepared
+	if err == nil {
+		ready, err = s.prepareOrigin(ctx, stack, from)
 	}
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, ready)
+		_, _, err := s.startOrigin(ctx, tx, stack, Tracked, from, "reconcile:"+r.ID, r.Actor, ready)
 		return err
 	})
 }

@@ -61,6 +61,7 @@ type Stack struct {
 	AppliedEdit int64 // the newest edit of which the newest run that finished knew
 	Editors     Editors
 
+	Created   time.Time // when its document was made
 	Scheduled time.Time // up to which its schedules were looked at
 	text      string    // Spec as it is kept
 }
@@ -93,6 +94,9 @@ type Input struct {
 	Cascade    string            `json:"cascade,omitempty"`   // the stack that is destroyed with all that stands on it
 	Command    string            `json:"command,omitempty"`   // of a task
 	Reconcile  bool              `json:"reconcile,omitempty"` // drift that is found is followed by a tracked run
+
+	Scheduled   bool `json:"scheduled,omitempty"`   // begun by a schedule of the stack
+	DeleteStack bool `json:"deleteStack,omitempty"` // the stack's document goes once all is destroyed
 
 	TriggeredBy string  `json:"triggeredBy,omitempty"` // the trigger policy that asked for it
 	Workflow    string  `json:"workflow,omitempty"`    // the run from which it follows by such policies

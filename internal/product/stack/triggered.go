@@ -146,8 +146,8 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	switch {
 	case err != nil:
 		return err
-	case !within:
-		return fault.Errorf(fault.Denied, "%s is in space %s, and the policy holds in %s and below", target, stack.Space, space)
+	case !within: // who reads of it may not know of others
+		return nowhere
 	case stack.Deleted:
 		return fault.Errorf(fault.Conflict, "the document of %s is deleted", target)
 	case depth > mostDeep:
@@ -158,20 +158,20 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	if err := s.mayRead(ctx, stack); err != nil {
 		return err
 	}
-	commit, err := s.commit(ctx, stack, Tracked, "")
+	from, err := s.originOf(ctx, stack, Tracked)
 	if err != nil {
 		return err
 	}
-	if err := s.mayBegin(ctx, stack, Tracked, commit, ""); err != nil {
+	if err := s.mayBegin(ctx, stack, Tracked, from.commit, ""); err != nil {
 		return err
 	}
-	ready, err := s.prepare(ctx, stack, commit)
+	ready, err := s.prepareOrigin(ctx, stack, from)
 	if err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		key := fmt.Sprintf("stack-trigger:%s:%s", after.ID, stack.Ref)
-		made, existed, err := s.start(ctx, tx, stack, Tracked, commit, key, "", ready, func(_ *run.New, in *Input) {
+		made, existed, err := s.startOrigin(ctx, tx, stack, Tracked, from, key, "", ready, func(_ *run.New, in *Input) {
 			in.TriggeredBy, in.Workflow, in.Depth = by, root, depth
 		})
 		if err != nil || existed {

@@ -9,6 +9,7 @@ CREATE TABLE stacks (
   seen TEXT NOT NULL,
   message TEXT NOT NULL,
   deleted INTEGER NOT NULL,
+  created BIGINT NOT NULL,      -- when its document was made, in microseconds
   updated BIGINT NOT NULL,
   applied TEXT NOT NULL,        -- commit of the newest run that finished
   edit BIGINT NOT NULL,         -- how often what the document says was changed
@@ -146,7 +147,9 @@ CREATE TABLE stack_configurations (
   actor TEXT NOT NULL,
   created BIGINT NOT NULL,
   used BIGINT NOT NULL DEFAULT 0, -- when the last run of it was begun
-  provisional INTEGER NOT NULL -- 1 until a run of it has finished
+  provisional INTEGER NOT NULL, -- 1 until a run of it has finished
+  applied BIGINT NOT NULL DEFAULT 0, -- when the newest run that finished has made the stack what it says, in microseconds
+  variables TEXT NOT NULL DEFAULT '' -- that run's own, as its steps had them: digest of the sealed file
 );
 CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
 CREATE INDEX stack_configurations_kept ON stack_configurations (kept);
