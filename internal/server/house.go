@@ -289,7 +289,7 @@ func (h *House) products() error {
 	h.Webhooks = h.wireWebhooks()
 	h.Stacks = stack.New(stack.Deps{
 		DB: h.DB, Ledger: h.Ledger, Queue: h.Queue, Blob: h.Blob, Access: h.Access, Policy: h.Policy, Runs: h.Runs,
-		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Outbox: outbox{h.Webhooks}, Modules: moduleFacts{h}, Seal: h.Keeper, Most: h.most(),
+		Repositories: h.Repositories.Platform(), Documents: h.Catalog, People: h.Identity, Pools: h.Pools, Proposals: proposalFacts{h}, Outbox: outbox{h.Webhooks}, Modules: moduleFacts{h}, Seal: h.Keeper, Most: h.most(), PushRuns: h.Options.PushRuns,
 		BaseURL: strings.TrimSuffix(h.baseURL(), "/"), Now: time.Now, Log: h.Log,
 		Engines: h.engine, Providers: providers{h}, Images: h.stepImages(), PoolImages: h.agentImages(),
 	})

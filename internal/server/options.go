@@ -52,6 +52,7 @@ type Options struct {
 	ObjectSize int
 	LargeTotal int
 	StepTime   time.Duration
+	PushRuns   int
 	HookKeep   time.Duration
 	HookSpace  int // MiB
 	Network    bool
@@ -142,6 +143,9 @@ func table() []option {
 	add("step-time", "longest `time` that one step of a workflow or stack runs, whatever it asks for")(
 		func(o *Options, v string) (err error) { o.StepTime, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.StepTime.String() })
+	add("push-runs", "most `runs` of stacks that one push, or one head of a proposal, begins")(
+		func(o *Options, v string) (err error) { o.PushRuns, err = strconv.Atoi(v); return err },
+		func(o *Options) string { return strconv.Itoa(o.PushRuns) })
 	add("webhook-keep", "how `long` what webhooks said is kept after it was handled; that they came is kept for 90 days")(
 		func(o *Options, v string) (err error) { o.HookKeep, err = time.ParseDuration(v); return err },
 		func(o *Options) string { return o.HookKeep.String() })
@@ -179,7 +183,7 @@ const (
 func Defaults() Options {
 	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Executor: processExecutor, Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
 		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30, PushLimit: 2 << 10, FileLimit: 512, ObjectSize: 5 << 10, LargeTotal: 50 << 10,
-		ProviderMirror: mirrorOff, ProviderSpace: 20}
+		ProviderMirror: mirrorOff, ProviderSpace: 20, PushRuns: 500}
 }
 
 // limits are what repositories take.
@@ -319,6 +323,9 @@ func (o Options) complete() (Options, error) {
 	}
 	if o.StepMemory < 1 || o.StepMemory > 1<<20 || o.StepTime <= 0 {
 		return o, fault.Errorf(fault.Invalid, "step-memory: %d, step-time: %s; a step has at least 1 GiB and some time", o.StepMemory, o.StepTime)
+	}
+	if o.PushRuns < 1 {
+		return o, fault.Errorf(fault.Invalid, "push-runs: %d; a push begins at least one run", o.PushRuns)
 	}
 	if o.HookKeep < time.Minute || o.HookSpace < 1 || o.HookSpace > 1<<20 {
 		return o, fault.Errorf(fault.Invalid, "webhook-keep: %s, webhook-space: %d; a minute and 1 MiB are the least", o.HookKeep, o.HookSpace)

@@ -321,13 +321,19 @@ func TestSchedulesAreHeldToTheirForm(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		for schedule, words := range map[string]string{
 			"{do: sing, cron: '0 6 * * *'}":                                "is nothing that is done at times",
-			"{do: drift}":                                                  "has not one of cron and at",
+			"{do: drift}":                                                  "has not one of cron, at and after",
 			"{do: drift, cron: '0 6 * *'}":                                 "is not a schedule",
 			"{do: drift, cron: '* * * * *'}":                               "is due every 1m0s",
 			"{do: drift, cron: '0 6 * * *', timezone: Nowhere/Land}":       "is not a time zone",
 			"{do: tracked, cron: '0 6 * * *', reconcile: true}":            "reconciles what is not drift",
 			"{do: destroy, at: tomorrow}":                                  "is not a time",
-			"{do: destroy, at: '2027-01-01T00:00:00Z', cron: '0 6 * * *'}": "has not one of cron and at",
+			"{do: destroy, at: '2027-01-01T00:00:00Z', cron: '0 6 * * *'}": "has not one of cron, at and after",
+			"{do: destroy, after: 72h, at: '2027-01-01T00:00:00Z'}":        "has not one of cron, at and after",
+			"{do: destroy, after: 3 days}":                                 "is not a time between 5 minutes and 5 years",
+			"{do: drift, cron: '@daily', deleteStack: true}":               "deletes the stack after what destroys nothing",
+			"{do: tracked, cron: '@daily', ignoreState: true}":             "ignores the state of what is not drift",
+			"{do: task, cron: '@daily'}":                                   "a task needs a command",
+			"{do: drift, cron: '@daily', command: 'true'}":                 "a command goes with a task",
 		} {
 			err := g.try("admin", stackDocument("net", "  schedules: ["+schedule+"]\n"))
 			if err == nil || !strings.Contains(fault.Message(err)+detailsOf(err), words) {

@@ -140,6 +140,11 @@ inbox[{"title": "It is over", "body": input.run_updated.run.id, "severity": "INF
 			t.Errorf("app ran %d times, %v; want its own and the one that net triggered", len(runs), err)
 		}
 		g.wantNoted("stack:default/net", "stack.notice", 1)
+		g.wantNoted("stack:default/net", "stack.trigger-failed", 1)
+		if said := g.noted("stack:default/net", "stack.trigger-failed"); !strings.Contains(said, "policy:default/chain") || !strings.Contains(said, "there is no such stack in space default") {
+			t.Errorf("of what was not started the ledger says %s", said)
+		}
+		g.saysSoon("net", "names stack nowhere, which could not be started")
 	})
 }
 

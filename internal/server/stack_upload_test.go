@@ -308,3 +308,62 @@ func TestUploadsThatNobodyUsesGo(t *testing.T) {
 		g.wantRun(g.rests(r.ID), "finished", "to create")
 	})
 }
+
+// TestAStackWithoutARepositoryIsRunByOthers: by a schedule, a dependency and a destruction with dependents, always of the upload
+// that was applied last.
+func TestAStackWithoutARepositoryIsRunByOthers(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		net := g.stack("net", above, "")
+		g.finish(net)
+		g.apply(uploadedStack("shop", uses+"  schedules: [{do: tracked, after: 1h}, {do: drift, after: 2h, reconcile: true}]\n"))
+		g.later("shop", time.Hour)
+		g.saysSoon("shop", "nothing that was uploaded to it is applied yet")
+		g.wantNoted("stack:default/shop", "stack.schedule-failed", 1)
+
+		sent, err := g.upload("alice", "shop", tarball(t, map[string]string{"main.tf": below}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := g.startUpload("alice", "shop", "tracked", sent.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.finish(r.ID)
+		g.applied("shop", r.ID)
+		if _, err := g.upload("alice", "shop", tarball(t, map[string]string{"main.tf": "not { what is applied"})); err != nil {
+			t.Fatal(err)
+		}
+		begin := func(who string, body map[string]any) client.RunDetail {
+			t.Helper()
+			r, err := client.Post[client.RunDetail](t.Context(), g.as[who], "/stacks/default/shop/runs", body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return until(t, g.admin, r.ID, ended)
+		}
+		if drift := begin("alice", map[string]any{"type": "drift"}); drift.State != "finished" || !strings.Contains(string(drift.Input), sent.ID) {
+			t.Errorf("the look is %s: %s, of %s", drift.State, drift.Reason, drift.Input)
+		}
+		g.wantRun(begin("admin", map[string]any{"type": "task", "command": "tofu state rm terraform_data.shop"}), "finished", "the command is done")
+		g.later("shop", time.Hour)
+		g.wantRun(until(t, g.admin, g.nth("shop", "drift", 2), ended), "finished", "drifted: 1 to create")
+		again := g.nth("shop", "tracked", 2) // what has drifted
+		g.finish(again)
+		g.applied("shop", again)
+
+		g.finish(g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-two")})))
+		g.finish(g.nth("shop", "tracked", 3)) // which depends on it
+		if got := g.output("shop", "says"); got != `"shop at region-two with 26"` {
+			t.Errorf("after the change it says %s", got)
+		}
+		first, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/net/runs", map[string]any{"type": "destroy", "dependents": true})
+		if err != nil || first.Subject != "stack:default/shop" {
+			t.Fatalf("the first to go is %s (%v)", first.Subject, err)
+		}
+		g.finish(first.ID)
+		g.finish(g.nth("net", "destroy", 1))
+		if k := g.stackNow("shop"); k.State.Resources != 0 {
+			t.Errorf("%d resources are left", k.State.Resources)
+		}
+	})
+}

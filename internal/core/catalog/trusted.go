@@ -25,15 +25,30 @@ func (s *Service) TrustedFor(ctx context.Context, source, kind string) (trusted 
 		name, pushed := strings.CutPrefix(source, sourcePrefix)
 		return source == SetUpSource || sourcePattern.MatchString(source) || pushed && sourceName.MatchString(name), nil
 	}
-	err = s.db.Read(ctx, func(tx *store.Tx) error {
-		l, err := locationByID(ctx, tx, id)
-		trusted = slices.Contains(l.Trusted, kind)
+	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
+		trusted, err = trustedFor(ctx, tx, id, kind)
 		return err
 	})
+	return trusted, err
+}
+
+// trustedFor tells whether a location is trusted for a kind.
+func trustedFor(ctx context.Context, tx *store.Tx, location, kind string) (bool, error) {
+	l, err := locationByID(ctx, tx, location)
 	if fault.Is(err, fault.NotFound) {
 		return false, nil
 	}
-	return trusted, fault.Wrap(err, "look what %s is trusted for", clip(source))
+	return slices.Contains(l.Trusted, kind), fault.Wrap(err, "look what location %s is trusted for", clip(location))
+}
+
+// MayGiveRights tells whether what a source brings may give rights to anybody in its space: what the platform set up, and a
+// location that is trusted for RoleBinding. It asks for no right.
+func (s *Service) MayGiveRights(ctx context.Context, tx *store.Tx, source string) (bool, error) {
+	id, is := strings.CutPrefix(source, locationPrefix)
+	if !is {
+		return source == SetUpSource, nil
+	}
+	return trustedFor(ctx, tx, id, rightsKind)
 }
 
 // OnDistrust has fn called in the transaction in which a location of the root space, where policies give rights, is no longer

@@ -43,18 +43,15 @@ func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error)
 	}
 	for _, name := range all {
 		other, err := ref.Parse(name, "stack", ref.DefaultNamespace)
-		var depends Stack
 		if err == nil {
-			depends, err = s.begins(ctx, other, Destroy)
-		}
-		if err == nil && depends.Remote() {
-			err = fault.Errorf(fault.Conflict, "it has no repository; destroy it first, with its own folder")
+			_, err = s.begins(ctx, other, Destroy)
 		}
 		if err != nil {
 			return run.Run{}, fault.Wrap(err, "destroy %s, which depends on %s", name, r)
 		}
 	}
-	if err := s.cascade(ctx, r.String(), actor.From(ctx).ID, ref.NewID("cas", s.Now())); err != nil {
+	kept, err := s.cascade(ctx, r.String(), actor.From(ctx).ID, ref.NewID("cas", s.Now()))
+	if err != nil {
 		return run.Run{}, err
 	}
 	var first run.Run
@@ -72,16 +69,20 @@ func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error)
 		}
 		return nil
 	})
+	if err == nil && first.ID == "" && kept != nil {
+		return first, kept
+	}
 	if err == nil && first.ID == "" {
 		err = fault.Errorf(fault.Conflict, "there is nothing to destroy: neither %s nor what depends on it has resources", r)
 	}
 	return first, err
 }
 
-// cascade begins the runs that are due of a destruction from the far end, once for each cause.
-func (s *Service) cascade(ctx context.Context, root, author, cause string) error {
+// cascade begins the runs that are due of a destruction from the far end, once for each cause. It gives why one of them could
+// not begin, which that stack says, too.
+func (s *Service) cascade(ctx context.Context, root, author, cause string) (kept, err error) {
 	var due []Stack
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		all, err := reached(ctx, tx, "upstream", root)
 		if err != nil {
 			return err
@@ -117,19 +118,26 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, stack := range due {
-		commit, err := s.commit(ctx, stack, Destroy, "")
-		if err != nil {
-			return s.unless(ctx, stack, err)
+		from, err := s.originOf(ctx, stack, Destroy)
+		if err == nil {
+			err = s.mayBegin(ctx, stack, Destroy, from.commit, "")
 		}
-		if err := s.mayBegin(ctx, stack, Destroy, commit, ""); err != nil {
-			return s.unless(ctx, stack, err)
+		if err == nil {
+			err = stack.Spec.Vendor.can(Destroy)
 		}
-		ready, err := s.prepare(ctx, stack, commit)
 		if err != nil {
-			return err
+			kept = fault.Wrap(err, "destroy %s", stack.Ref)
+			if err := s.unless(ctx, stack, err); err != nil {
+				return kept, err
+			}
+			continue
+		}
+		ready, err := s.prepareOrigin(ctx, stack, from)
+		if err != nil {
+			return kept, err
 		}
 		err = s.DB.Write(ctx, func(tx *store.Tx) error {
 			now, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate())
@@ -137,16 +145,16 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) error
 				return err
 			}
 			key := fmt.Sprintf("cascade:%s:%s", stack.Ref, cause)
-			_, _, err = s.start(ctx, tx, now, Destroy, commit, key, author, ready, func(_ *run.New, in *Input) {
+			_, _, err = s.startOrigin(ctx, tx, now, Destroy, from, key, author, ready, func(_ *run.New, in *Input) {
 				in.Cascade, in.TriggeredBy = root, author
 			})
 			return err
 		})
 		if err != nil {
-			return err
+			return kept, err
 		}
 	}
-	return nil
+	return kept, nil
 }
 
 // upon gives the stacks with resources that depend on one.

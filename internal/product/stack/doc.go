@@ -36,6 +36,10 @@
 //     in its space alone: none changes its space while anything of it is there.
 //   - What push and trigger policies start is what anybody could: at commits of the branch, by the rules of reviews. One run
 //     of a push's commit and type, one of each stack after a run; a workflow of triggered runs has an end.
+//   - Runs of schedules are of nobody: who declares one holds what its runs take by hand. What a file says that anybody may push
+//     runs no task.
+//   - What begins by itself of a stack without a repository is of the upload that was applied last, and of none that was not.
+//   - A stack that was destroyed at its time is deleted only when its state holds nothing and its document still says so.
 //   - What people do to a state (roll back, push, move) is a new version with a higher serial, in a transaction that holds
 //     its lock while no run holds the stack.
 //   - The table of resources holds what the newest version of each state does, changed in its transaction. It holds no

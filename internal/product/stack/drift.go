@@ -73,15 +73,25 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run, in Input) error
 	if err != nil || stack.Deleted || stack.Space != r.Space || !stack.stands(r.Source.Commit) {
 		return err
 	}
-	ready, err := s.prepare(ctx, stack, r.Source.Commit)
+	from := origin{commit: r.Source.Commit}
+	if stack.Remote() {
+		from, err = s.originOf(ctx, stack, Tracked)
+		if err == nil && (in.Upload == nil || from.upload.ID != in.Upload.Configuration) { // another one was applied since
+			return nil
+		}
+	}
 	if err == nil {
-		err = s.mayBeginAs(ctx, stack, Input{Type: Tracked, Drift: true, TriggeredBy: in.TriggeredBy}, r.Source.Commit)
+		err = s.mayBeginAs(ctx, stack, Input{Type: Tracked, Drift: true, TriggeredBy: in.TriggeredBy}, from.commit)
+	}
+	var ready prepared
+	if err == nil {
+		ready, err = s.prepareOrigin(ctx, stack, from)
 	}
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.start(ctx, tx, stack, Tracked, r.Source.Commit, "reconcile:"+r.ID, r.Actor, ready, func(_ *run.New, made *Input) {
+		_, _, err := s.startOrigin(ctx, tx, stack, Tracked, from, "reconcile:"+r.ID, r.Actor, ready, func(_ *run.New, made *Input) {
 			made.Drift, made.TriggeredBy = true, in.TriggeredBy
 		})
 		return err

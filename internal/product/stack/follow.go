@@ -350,7 +350,7 @@ func (s *Service) after(ctx context.Context, id string) error {
 		}
 	}
 	if r.State == finished && in.Type == Destroy && in.Cascade != "" {
-		if err := s.cascade(ctx, in.Cascade, r.Actor, id); err != nil {
+		if _, err := s.cascade(ctx, in.Cascade, r.Actor, id); err != nil {
 			return err
 		}
 	}
@@ -367,6 +367,9 @@ func (s *Service) after(ctx context.Context, id string) error {
 		if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.gate(ctx, tx, other) }); err != nil {
 			return err
 		}
+	}
+	if r.State == finished && in.Type == Destroy && in.DeleteStack {
+		return s.takeAway(ctx, r)
 	}
 	return nil
 }
@@ -409,14 +412,14 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 	if err := s.mayRead(ctx, stack); err != nil {
 		return s.unless(ctx, stack, err)
 	}
-	head, err := s.Repositories.Head(ctx, stack.Repository, stack.Branch)
+	from, err := s.originOf(ctx, stack, Tracked)
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
-	if err := s.mayBegin(ctx, stack, Tracked, head, ""); err != nil {
+	if err := s.mayBegin(ctx, stack, Tracked, from.commit, ""); err != nil {
 		return s.unless(ctx, stack, err)
 	}
-	made, err := s.prepareAfter(ctx, stack, head, after)
+	made, err := s.prepareAfter(ctx, stack, from, after)
 	if err != nil {
 		return err
 	}
@@ -434,14 +437,14 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 				return nil
 			}
 		}
-		_, _, err = s.start(ctx, tx, now, Tracked, head, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made, func(_ *run.New, in *Input) { in.TriggeredBy = after.Subject })
+		_, _, err = s.startOrigin(ctx, tx, now, Tracked, from, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made, func(_ *run.New, in *Input) { in.TriggeredBy = after.Subject })
 		return err
 	})
 }
 
 // prepareAfter is prepare for a run that follows another: it applies the changes of that one, too.
-func (s *Service) prepareAfter(ctx context.Context, stack Stack, commit string, after run.Run) (prepared, error) {
-	ready, err := s.prepare(ctx, stack, commit)
+func (s *Service) prepareAfter(ctx context.Context, stack Stack, from origin, after run.Run) (prepared, error) {
+	ready, err := s.prepareOrigin(ctx, stack, from)
 	if err != nil {
 		return ready, err
 	}

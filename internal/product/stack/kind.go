@@ -233,6 +233,14 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err := s.mayUsePool(ctx, tx, c, spec); err != nil {
 		return err
 	}
+	created, same := s.Now(), there && !before.Deleted && before.Space == c.Space
+	known := []Schedule(nil)
+	if same {
+		created, known = before.Created, before.Spec.Schedules
+	}
+	if err := s.mayDeclare(ctx, tx, c, created, known, spec.Schedules, "spec", "schedules"); err != nil {
+		return err
+	}
 	raw, err := json.Marshal(spec)
 	if err != nil {
 		return fault.Wrap(err, "encode stack %s", c.Ref)
@@ -242,7 +250,7 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return err
 	}
-	if !there || before.Deleted || before.Space != c.Space || before.text != string(raw) {
+	if !same || before.text != string(raw) {
 		if len(who) == 0 {
 			one, err := s.editor(ctx, tx, c)
 			if err != nil {
@@ -255,18 +263,18 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 			editors = editors.with(one, edit)
 		}
 	}
-	known, err := json.Marshal(editors)
+	edited, err := json.Marshal(editors)
 	if err != nil {
 		return fault.Wrap(err, "encode the editors of %s", c.Ref)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors, scheduled, drift, drift_checked)
- VALUES ($1,$2,$3,$4,$5,$6,$10,'',0,$7,'',$8,0,$9,$7,'',0) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
- branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edit=excluded.edit, editors=excluded.editors,
+	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors, scheduled, drift, drift_checked, created)
+ VALUES ($1,$2,$3,$4,$5,$6,$10,'',0,$7,'',$8,0,$9,$7,'',0,$11) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, repository=excluded.repository,
+ branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edit=excluded.edit, editors=excluded.editors, created=excluded.created,
  scheduled = CASE WHEN stacks.spec=excluded.spec AND stacks.deleted=0 THEN stacks.scheduled ELSE excluded.scheduled END,
  applied = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.deleted=0 THEN stacks.applied ELSE '' END,
  seen = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.path=excluded.path
   AND stacks.deleted=0 AND stacks.spec=excluded.spec THEN stacks.seen ELSE '' END`,
-		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(known), born)
+		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(edited), born, store.Micros(created))
 	if err != nil {
 		return fault.Wrap(err, "keep stack %s", c.Ref)
 	}
@@ -276,7 +284,7 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err := keepNamed(ctx, tx, c.Ref, spec.Contexts); err != nil {
 		return err
 	}
-	if err := s.schedule(ctx, tx, c.Ref, spec, s.Now()); err != nil {
+	if err := s.schedule(ctx, tx, c.Ref, spec, created, s.Now()); err != nil {
 		return err
 	}
 	if err := s.keepWorkspace(ctx, tx, c); err != nil {

@@ -27,7 +27,7 @@ func (s *Service) overviews(ctx context.Context, tx *store.Tx, stacks []Stack) (
 	all := make([]Overview, len(stacks))
 	for i, stack := range stacks {
 		names[i] = stack.Ref.String()
-		place[names[i]], all[i] = i, Overview{Stack: stack, Next: stack.Spec.next(s.Now())}
+		place[names[i]], all[i] = i, Overview{Stack: stack, Next: stack.next(s.Now())}
 	}
 	last, err := s.lastRuns(ctx, tx, stacks)
 	if err != nil {

@@ -226,7 +226,7 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 		case e.Decision != "":
 			return s.takeEffect(ctx, tx, now, e, args, ready)
 		case e.kind() != "":
-			_, err = s.startPreview(ctx, tx, now, e, args, ready)
+			_, _, err = s.startOf(ctx, tx, now, e.kind(), e, args, ready)
 		}
 		return err
 	})
@@ -291,15 +291,11 @@ func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e e
 	}
 	kind := e.kind()
 	if kind != "" {
-		begin := s.startPushed
-		if kind == Proposed && args.Proposal > 0 {
-			begin = func(ctx context.Context, tx *store.Tx, stack Stack, _ string, e effect, args pushArgs, ready prepared) (string, error) {
-				return s.startPreview(ctx, tx, stack, e, args, ready)
-			}
-		}
-		if started, err = begin(ctx, tx, stack, kind, e, args, ready); err != nil {
+		why := ""
+		if started, why, err = s.startOf(ctx, tx, stack, kind, e, args, ready); err != nil {
 			return err
 		}
+		e.Message = orWord(why, e.Message)
 	}
 	if started != "" {
 		if err := s.cancelFor(ctx, tx, stack, kind, started, e.Cancel); err != nil {
@@ -348,14 +344,16 @@ func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, ki
 		}
 		key = fmt.Sprintf("stack:%s:%s:%s:%d:%s", stack.Ref, args.New, args.Old, store.Micros(stack.Updated), kind)
 	}
-	r, _, err := s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, in *Input) {
-		in.External = e.Wait
-		if e.Prioritize {
-			n.Priority = prioritized
-		}
-		if strings.HasPrefix(args.Ref, "refs/") {
-			n.Source.Ref = args.Ref
-		}
+	r, _, err := s.startOne(ctx, tx, stack, args, func() (run.Run, bool, error) {
+		return s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, in *Input) {
+			in.External = e.Wait
+			if e.Prioritize {
+				n.Priority = prioritized
+			}
+			if strings.HasPrefix(args.Ref, "refs/") {
+				n.Source.Ref = args.Ref
+			}
+		})
 	})
 	return r.ID, err
 }

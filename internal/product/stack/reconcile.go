@@ -3,10 +3,12 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -263,7 +265,13 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 		}
 		if does.Track {
 			key := fmt.Sprintf("stack:%s:%s:%s:%d", r, head, stack.Seen, store.Micros(stack.Updated))
-			if _, _, err := s.start(ctx, tx, stack, Tracked, head, key, author, ready); err != nil {
+			begin := func() (run.Run, bool, error) { return s.start(ctx, tx, stack, Tracked, head, key, author, ready) }
+			if stack.Seen == "" { // it is no push
+				_, _, err = begin()
+			} else if _, _, err = s.startOne(ctx, tx, stack, args, begin); errors.Is(err, errMost) {
+				does.Message, err = fault.Message(err), nil
+			}
+			if err != nil {
 				return err
 			}
 		}

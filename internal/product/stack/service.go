@@ -48,6 +48,10 @@ type Documents interface {
 	RepositoryOf(ctx context.Context, tx *store.Tx, source string) (repository string, err error)
 	// Bring makes what a source has brought what it says now.
 	Bring(ctx context.Context, set catalog.Set) (catalog.Brought, error)
+	// MayGiveRights tells whether what a source brings may give rights to anybody.
+	MayGiveRights(ctx context.Context, tx *store.Tx, source string) (bool, error)
+	// Delete takes a document away, unless a file or a source outside declares it: then it is Conflict.
+	Delete(ctx context.Context, r ref.Entity, ifMatch string) error
 }
 
 // Sealer encrypts states at rest, and opens the plans that core/run has sealed; core/secret does.
@@ -81,6 +85,7 @@ type Deps struct {
 	Images       Images         // nil: steps are processes, and no stack names an image
 	PoolImages   Images         // the same for stacks of worker pools, whose agents may run containers
 	Most         execute.Limits // memory and time that a step may ask for; 0 for any
+	PushRuns     int            // that one push, or one head of a proposal, may begin; 0 for any number
 	Now          func() time.Time
 	Log          *slog.Logger
 }
@@ -240,11 +245,11 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	if err != nil {
 		return run.Run{}, err
 	}
-	if stack.Remote() {
-		if kind == Drift || kind == Task {
-			return run.Run{}, fault.Errorf(fault.Conflict, "%s has no repository, and no %s without one; use its engine where its folder is", r, kind)
-		}
-		return s.startRemote(ctx, stack, kind, commit)
+	if stack.Remote() && commit != "" {
+		return run.Run{}, fault.Errorf(fault.Invalid, "%s has no repository, so that it has no commits; upload a folder", r)
+	}
+	if stack.Remote() && kind != Drift && kind != Task { // of what was uploaded last to be applied
+		return s.StartUpload(ctx, r, UploadRun{Type: kind})
 	}
 	if stack.Deleted {
 		return run.Run{}, fault.Errorf(fault.Conflict, "the document of %s is deleted; apply it again first", r)
@@ -257,19 +262,25 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 			return run.Run{}, err
 		}
 	}
-	if commit, err = s.commit(ctx, stack, kind, commit); err != nil {
-		return run.Run{}, err
+	from := origin{}
+	if stack.Remote() {
+		from, err = s.originOf(ctx, stack, kind)
+	} else {
+		from.commit, err = s.commit(ctx, stack, kind, commit)
 	}
-	ready, err := s.prepare(ctx, stack, commit)
 	if err != nil {
 		return run.Run{}, err
 	}
-	if err := s.mayBegin(ctx, stack, kind, commit, o.Command); err != nil {
+	ready, err := s.prepareOrigin(ctx, stack, from)
+	if err != nil {
+		return run.Run{}, err
+	}
+	if err := s.mayBegin(ctx, stack, kind, from.commit, o.Command); err != nil {
 		return run.Run{}, err
 	}
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", ready, func(_ *run.New, in *Input) {
+		created, _, err = s.startOrigin(ctx, tx, stack, kind, from, "", "", ready, func(_ *run.New, in *Input) {
 			in.Command, in.Reconcile = o.Command, o.Reconcile
 		})
 		return err

@@ -141,12 +141,17 @@ func readSet(d document.Document) (SetSpec, []fault.Detail) {
 		return spec, wrong
 	}
 	// The template is held to the form of a stack by the folder of an example.
-	one, problems := spec.stack(d.Ref(), "example/a/b/c/d/e/f/g")
+	one, problems := spec.stack(d.Ref(), exampleFolder)
 	for _, p := range problems {
 		bad(p, "placeholders are {{path}}, {{path.basename}}, {{path.slug}} and {{path[0]}}, {{path[1]}}, …", "spec", "template")
 	}
 	if len(problems) == 0 {
-		_, details := read(one)
+		made, details := read(one)
+		for i, each := range made.Schedules {
+			if each.DeleteStack {
+				bad("takes stacks away that the set would make again", "write removed: delete, and remove the folder", "spec", "template", "schedules", strconv.Itoa(i), "deleteStack")
+			}
+		}
 		for _, detail := range details {
 			field := strings.Split(strings.TrimPrefix(detail.Field, "spec."), ".")
 			wrong = append(wrong, d.At(detail.Message, detail.Hint, append([]string{"spec", "template"}, field...)...))
@@ -323,3 +328,16 @@ func (spec SetSpec) stacks(set ref.Entity, folders []string) (docs []document.Do
 	}
 	return docs, skipped
 }
+
+// schedules gives those of the stacks that a set makes.
+func (spec SetSpec) schedules(set ref.Entity) []Schedule {
+	one, problems := spec.stack(set, exampleFolder)
+	if len(problems) > 0 {
+		return nil
+	}
+	made, _ := read(one)
+	return made.Schedules
+}
+
+// exampleFolder is by what a template is held to the form of a stack.
+const exampleFolder = "example/a/b/c/d/e/f/g"

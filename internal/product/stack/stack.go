@@ -61,6 +61,7 @@ type Stack struct {
 	AppliedEdit int64 // the newest edit of which the newest run that finished knew
 	Editors     Editors
 
+	Created   time.Time // when its document was made
 	Scheduled time.Time // up to which its schedules were looked at
 	text      string    // Spec as it is kept
 }
@@ -96,6 +97,9 @@ type Input struct {
 
 	Drift bool `json:"drift,omitempty"` // it looks for drift, or takes back what was found
 	Local bool `json:"local,omitempty"` // it is of somebody's own folder, of a stack that has a repository
+
+	Scheduled   bool `json:"scheduled,omitempty"`   // begun by a schedule of the stack
+	DeleteStack bool `json:"deleteStack,omitempty"` // the stack's document goes once all is destroyed
 
 	TriggeredBy string  `json:"triggeredBy,omitempty"` // who or what asked for it: a principal, a trigger policy, a stack on which its own depends, a schedule; "" for a push
 	Workflow    string  `json:"workflow,omitempty"`    // the run from which it follows by such policies

@@ -25,17 +25,17 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "stack", FS: files}
 }
 
-const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edit, applied_edit, editors, scheduled"
+const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edit, applied_edit, editors, scheduled, created"
 
 func scanStack(row store.Row) (Stack, error) {
 	var s Stack
 	var name, editors string
 	var deleted int
-	var updated, scheduled int64
-	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &s.text, &s.Seen, &deleted, &updated, &s.Applied, &s.Edit, &s.AppliedEdit, &editors, &scheduled); err != nil {
+	var updated, scheduled, created int64
+	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &s.text, &s.Seen, &deleted, &updated, &s.Applied, &s.Edit, &s.AppliedEdit, &editors, &scheduled, &created); err != nil {
 		return Stack{}, err
 	}
-	s.Deleted, s.Updated, s.Scheduled = deleted == 1, store.FromMicros(updated), store.FromMicros(scheduled)
+	s.Deleted, s.Updated, s.Scheduled, s.Created = deleted == 1, store.FromMicros(updated), store.FromMicros(scheduled), store.FromMicros(created)
 	var err error
 	if s.Ref, err = ref.Parse(name, "stack", ref.DefaultNamespace); err != nil {
 		return Stack{}, err

@@ -84,6 +84,7 @@ func (s *Service) triggerAfter(ctx context.Context, args endedArgs) error {
 	if err != nil || !asked || d.Denied() {
 		return fault.Wrap(err, "ask the trigger policies")
 	}
+	var failures []map[string]any
 	for _, g := range d.Given("trigger") {
 		name, ok := g.Value.(string)
 		if !ok {
@@ -93,10 +94,35 @@ func (s *Service) triggerAfter(ctx context.Context, args endedArgs) error {
 			if fault.KindOf(err) == fault.Internal || fault.KindOf(err) == fault.Unavailable {
 				return err // the queue tries again
 			}
-			s.Log.InfoContext(ctx, "a trigger policy names a stack that is not started", "policy", g.Policy, "stack", name, "run", r.ID, "reason", fault.Message(err))
+			failures = append(failures, map[string]any{"policy": g.Policy, "stack": clip(name), "reason": clip(fault.Message(err))})
 		}
 	}
-	return nil
+	return s.notTriggered(ctx, r, stack, failures)
+}
+
+// mostFailures bounds how many stacks that could not be started are told of one run.
+const mostFailures = 20
+
+// notTriggered tells of stacks that trigger policies have named, and that could not be started: on the page of the stack whose run
+// has ended, and in the ledger.
+func (s *Service) notTriggered(ctx context.Context, r run.Run, stack Stack, failures []map[string]any) error {
+	if len(failures) == 0 {
+		return nil
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		stack, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate())
+		if err != nil || stack.Deleted || stack.Space != r.Space {
+			return err
+		}
+		for _, what := range failures[:min(len(failures), mostFailures)] {
+			if err := s.note(ctx, tx, stack, "stack.trigger-failed", r.ID, what); err != nil {
+				return err
+			}
+		}
+		text := clip(fmt.Sprintf("after run %s a trigger policy (%v) names stack %v, which could not be started: %v", r.ID, failures[0]["policy"], failures[0]["stack"], failures[0]["reason"]))
+		_, err = tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), text)
+		return fault.Wrap(err, "tell of what was not started after run %s", r.ID)
+	})
 }
 
 func ignoreGone(err error) error {
@@ -135,8 +161,11 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	if root == "" {
 		root = after.ID
 	}
+	nowhere := fault.Errorf(fault.NotFound, "there is no such stack in space %s, where the policy holds, and below", space)
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		if stack, err = getStack(ctx, tx, target, ""); err != nil {
+		if stack, err = getStack(ctx, tx, target, ""); fault.Is(err, fault.NotFound) {
+			return nowhere
+		} else if err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, "SELECT count(*) FROM stack_triggered WHERE workflow = $1", root).Scan(&runs)
@@ -148,8 +177,8 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	switch {
 	case err != nil:
 		return err
-	case !within:
-		return fault.Errorf(fault.Denied, "%s is in space %s, and the policy holds in %s and below", target, stack.Space, space)
+	case !within: // who reads of it may not know of others
+		return nowhere
 	case stack.Deleted:
 		return fault.Errorf(fault.Conflict, "the document of %s is deleted", target)
 	case depth > mostDeep:
@@ -160,20 +189,20 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	if err := s.mayRead(ctx, stack); err != nil {
 		return err
 	}
-	commit, err := s.commit(ctx, stack, Tracked, "")
+	from, err := s.originOf(ctx, stack, Tracked)
 	if err != nil {
 		return err
 	}
-	if err := s.mayBegin(ctx, stack, Tracked, commit, ""); err != nil {
+	if err := s.mayBegin(ctx, stack, Tracked, from.commit, ""); err != nil {
 		return err
 	}
-	ready, err := s.prepare(ctx, stack, commit)
+	ready, err := s.prepareOrigin(ctx, stack, from)
 	if err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		key := fmt.Sprintf("stack-trigger:%s:%s", after.ID, stack.Ref)
-		made, existed, err := s.start(ctx, tx, stack, Tracked, commit, key, "", ready, func(_ *run.New, in *Input) {
+		made, existed, err := s.startOrigin(ctx, tx, stack, Tracked, from, key, "", ready, func(_ *run.New, in *Input) {
 			in.TriggeredBy, in.Workflow, in.Depth = by, root, depth
 		})
 		if err != nil || existed {

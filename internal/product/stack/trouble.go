@@ -45,6 +45,7 @@ func troubleOf(kind string) trouble {
 		"policy.failed":            {"a policy could not decide", "ERROR"},
 		"repository.import-failed": {"a repository could not be imported", "ERROR"},
 		"stack.schedule-failed":    {"a schedule could not begin its run", "ERROR"},
+		"stack.trigger-failed":     {"a trigger policy names a stack that could not be started", "WARNING"},
 		"webhook.failed":           {"a webhook did not take a message", "WARNING"},
 	}[kind]
 }
@@ -52,7 +53,7 @@ func troubleOf(kind string) trouble {
 func troubleTypes() []string {
 	return []string{
 		"directory.failed", "hook.failed", "integration.failed", "location.failed", "mirror.failed", "policy.failed", "repository.import-failed",
-		"stack.schedule-failed", "webhook.failed",
+		"stack.schedule-failed", "stack.trigger-failed", "webhook.failed",
 	}
 }
 

@@ -47,7 +47,8 @@ type Configuration struct {
 	Actor       string
 	Created     time.Time
 
-	blob string // sealed
+	blob      string // sealed
+	variables string // sealed, of the run that has applied it
 }
 
 // States of configurations.
@@ -60,7 +61,7 @@ const (
 
 const (
 	configurationID      = "cfg"
-	configurationColumns = "id, stack, status, error, speculative, digest, kept, size, entries, actor, created, provisional"
+	configurationColumns = "id, stack, status, error, speculative, digest, kept, size, entries, actor, created, provisional, variables"
 )
 
 func scanConfiguration(row store.Row) (Configuration, error) {
@@ -68,7 +69,7 @@ func scanConfiguration(row store.Row) (Configuration, error) {
 	var name string
 	var speculative, provisional int
 	var created int64
-	err := row.Scan(&c.ID, &name, &c.Status, &c.Error, &speculative, &c.Digest, &c.blob, &c.Size, &c.Entries, &c.Actor, &created, &provisional)
+	err := row.Scan(&c.ID, &name, &c.Status, &c.Error, &speculative, &c.Digest, &c.blob, &c.Size, &c.Entries, &c.Actor, &created, &provisional, &c.variables)
 	if err != nil {
 		return c, err
 	}
@@ -108,7 +109,7 @@ func (s *Service) NewConfiguration(ctx context.Context, r ref.Entity, speculativ
 		if n >= mostPending {
 			return fault.Errorf(fault.Exhausted, "%d uploads to %s were begun and not sent; send one of them, or come back tomorrow", n, r)
 		}
-		_, err := tx.Exec(ctx, "INSERT INTO stack_configurations ("+configurationColumns+") VALUES ($1,$2,$3,'',$4,'','',0,0,$5,$6,$7)",
+		_, err := tx.Exec(ctx, "INSERT INTO stack_configurations ("+configurationColumns+") VALUES ($1,$2,$3,'',$4,'','',0,0,$5,$6,$7,'')",
 			c.ID, r.String(), c.Status, btoi(c.Speculative), c.Actor, store.Micros(now), btoi(c.Provisional))
 		return fault.Wrap(err, "begin an upload to %s", r)
 	})
@@ -347,6 +348,8 @@ func (in Input) unreviewed(round int) string {
 		return "applied without review, as whoever began it asked"
 	case in.Autodeploy && in.Type == Tracked:
 		return "applied without review, as the stack says"
+	case in.Autodeploy && in.Type == Destroy && in.Scheduled && round == 1:
+		return "applied without review, as the stack and its schedule say"
 	}
 	return ""
 }
@@ -511,13 +514,8 @@ func chosen(ctx context.Context, tx *store.Tx, r ref.Entity, ask UploadRun) (Con
 // uploadAuthors gives whose changes a run of an upload would apply. Who edited the document in a repository is not known.
 func uploadAuthors(stack Stack, c Configuration) []string {
 	all := []string{c.Actor}
-	for _, who := range stack.Editors.since(stack.AppliedEdit) {
-		if strings.HasPrefix(who, commitPrefix) {
-			who = unknownAuthor
-		}
-		if !slices.Contains(all, who) {
-			all = append(all, who)
-		}
+	for _, who := range editorsOf(stack) {
+		all = also(all, who)
 	}
 	return all
 }

@@ -81,6 +81,12 @@ func noteConfiguration(ctx context.Context, tx *store.Tx, r run.Run) error {
 	if r.State != finished || json.Unmarshal(r.Input, &in) != nil || in.Upload == nil || onlyPlans(in.Type) {
 		return nil
 	}
-	_, err := tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1 AND provisional = 1", in.Upload.Configuration)
-	return fault.Wrap(err, "note that configuration %s is applied", in.Upload.Configuration)
+	if _, err := tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1 AND provisional = 1", in.Upload.Configuration); err != nil {
+		return fault.Wrap(err, "note that configuration %s is applied", in.Upload.Configuration)
+	}
+	if in.Type != Tracked || len(in.Upload.Targets) > 0 || in.Upload.RefreshOnly || replanOf(&r).partial() {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "UPDATE stack_configurations SET applied = $2, variables = $3 WHERE id = $1", in.Upload.Configuration, store.Micros(r.Ended), in.Upload.VariablesBlob)
+	return fault.Wrap(err, "note that the stack is what configuration %s says", in.Upload.Configuration)
 }

@@ -24,6 +24,9 @@ const (
 
 func (s *Service) subscribeUploads() {
 	queue.Handle(s.Queue, jobUploads, queue.HandleOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, _ struct{}) error {
+		if err := s.forgetPushes(ctx); err != nil {
+			return err
+		}
 		return s.DropUploads(actor.AsSystem(ctx))
 	})
 	s.Queue.Every(jobUploads, uploadsEvery, struct{}{})

@@ -9,7 +9,6 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
-	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -167,14 +166,6 @@ func (s *Service) workspace(ctx context.Context, what, where, arg string) (w Wor
 		return w, err
 	}
 	return w, s.Access.ReadOrNotFound(ctx, "stack:read", w.Space, what)
-}
-
-// startRemote begins a run of a stack without a repository, of what was uploaded last to be applied.
-func (s *Service) startRemote(ctx context.Context, stack Stack, kind, commit string) (run.Run, error) {
-	if commit != "" {
-		return run.Run{}, fault.Errorf(fault.Invalid, "%s has no repository, so that it has no commits; upload a folder", stack.Ref)
-	}
-	return s.StartUpload(ctx, stack.Ref, UploadRun{Type: kind})
 }
 
 // LockWorkspace takes the lock of a stack's state for the caller, also against others of the caller's own programs.

@@ -9,6 +9,7 @@ CREATE TABLE stacks (
   seen TEXT NOT NULL,
   message TEXT NOT NULL,
   deleted INTEGER NOT NULL,
+  created BIGINT NOT NULL,      -- when its document was made, in microseconds
   updated BIGINT NOT NULL,
   applied TEXT NOT NULL,        -- commit of the newest run that finished
   edit BIGINT NOT NULL,         -- how often what the document says was changed
@@ -146,7 +147,9 @@ CREATE TABLE stack_configurations (
   actor TEXT NOT NULL,
   created BIGINT NOT NULL,
   used BIGINT NOT NULL DEFAULT 0, -- when the last run of it was begun
-  provisional INTEGER NOT NULL -- 1 until a run of it has finished
+  provisional INTEGER NOT NULL, -- 1 until a run of it has finished
+  applied BIGINT NOT NULL DEFAULT 0, -- when the newest run that finished has made the stack what it says, in microseconds
+  variables TEXT NOT NULL DEFAULT '' -- that run's own, as its steps had them: digest of the sealed file
 );
 CREATE INDEX stack_configurations_stack ON stack_configurations (stack, id);
 CREATE INDEX stack_configurations_kept ON stack_configurations (kept);
@@ -284,11 +287,22 @@ CREATE TABLE stack_markings (
 CREATE INDEX stack_markings_said ON stack_markings (said);
 CREATE INDEX stack_markings_space ON stack_markings (space, said);
 
+-- How many runs pushes and proposals have begun, for a day.
+CREATE TABLE stack_pushes (
+  repository TEXT NOT NULL, -- NAMESPACE/NAME
+  event TEXT NOT NULL,      -- which push, or which head of which proposal
+  runs INTEGER NOT NULL,
+  began BIGINT NOT NULL,
+  PRIMARY KEY (repository, event)
+);
+CREATE INDEX stack_pushes_began ON stack_pushes (began);
+
 CREATE TABLE stack_marking (edit BIGINT NOT NULL); -- one row, which is taken by who marks, and by who begins to wait
 INSERT INTO stack_marking (edit) VALUES (0);
 
 -- +goose Down
 DROP TABLE stack_marking;
+DROP TABLE stack_pushes;
 DROP TABLE stack_markings;
 DROP TABLE stack_external;
 DROP TABLE stack_troubles;

@@ -1,0 +1,254 @@
+package stack
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/roadbed-dev/roadbed/internal/core/document"
+	"github.com/roadbed-dev/roadbed/internal/core/run"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
+)
+
+// Runs of schedules are of nobody. So who declares a schedule is held to what its runs take by hand.
+
+type scheduleArgs struct {
+	Stack string `json:"stack"`
+}
+
+// rights gives what it takes to begin by hand what a schedule begins.
+func (s Schedule) rights() []string {
+	all := []string{Right(s.Do)}
+	if s.Reconcile {
+		all = append(all, Right(Tracked))
+	}
+	return all
+}
+
+// mayDeclare refuses schedules that are new, and that who declares them may not have; made is when the document was. What
+// the file of a repository says is of whoever may push there: what its branch may do is theirs by a push, and a task is not, so
+// that it is taken only of a location by which anybody could be given the right to it. Stacks of a set are their set's.
+func (s *Service) mayDeclare(ctx context.Context, tx *store.Tx, c document.Change, made time.Time, had, now []Schedule, field ...string) error {
+	for i, one := range now {
+		if slices.Contains(had, one) {
+			continue
+		}
+		at := append(slices.Clone(field), fmt.Sprint(i))
+		if times, err := one.times(made); err == nil && one.After != "" && times.Next(s.Now()).IsZero() {
+			return fault.At("it has a schedule that is over", c.New.At(fmt.Sprintf("%s after the document was made is over: that was at %s", one.After, made.UTC().Format(time.RFC3339)),
+				"write a longer time, or at: with a time", append(at, "after")...))
+		}
+		if strings.HasPrefix(c.Source, setPrefix) {
+			continue
+		}
+		if err := s.maySchedule(ctx, tx, c, one); fault.Is(err, fault.Denied) {
+			what := fmt.Sprintf("a schedule with do: %s takes what it takes by hand: %s", one.Do, fault.Message(err))
+			return &fault.Error{Kind: fault.Denied, Message: "it has a schedule that is not taken", Err: err, Details: []fault.Detail{c.New.At(what, "have somebody apply it who may", append(at, "do")...)}}
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) maySchedule(ctx context.Context, tx *store.Tx, c document.Change, one Schedule) error {
+	if c.Commit != "" || actor.From(ctx).Kind == actor.System {
+		if one.Do != Task {
+			return nil
+		}
+		trusted, err := s.Documents.MayGiveRights(ctx, tx, c.Source)
+		if err == nil && !trusted {
+			err = fault.Errorf(fault.Denied, "%s, which nobody has who pushes a file; an administrator applies it, or trusts the location for RoleBinding", Right(Task))
+		}
+		return err
+	}
+	for _, right := range one.rights() {
+		if err := s.Access.Authorize(ctx, right, c.Space); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// schedule asks for a look at a stack's schedules when the first is due.
+func (s *Service) schedule(ctx context.Context, tx *store.Tx, r ref.Entity, spec Spec, made, after time.Time) error {
+	due := spec.next(made, after)
+	if due.IsZero() {
+		return nil
+	}
+	return s.Queue.Insert(ctx, tx, jobSchedule, scheduleArgs{r.String()}, queue.InsertOptions{Unique: r.String(), RunAt: due})
+}
+
+// scheduled begins the runs that are due. What was missed while no server ran is done once.
+func (s *Service) scheduled(ctx context.Context, name string) error {
+	r, err := parseStack(name)
+	if err != nil {
+		return err
+	}
+	stack, err := s.stackOf(ctx, r)
+	if fault.Is(err, fault.NotFound) || err == nil && stack.Deleted {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	now := s.Now()
+	type word struct {
+		kind string
+		data map[string]any
+	}
+	var words []word // of what could not begin, and why
+	for i, one := range stack.Spec.Schedules {
+		times, err := one.times(stack.Created)
+		if err != nil {
+			continue // it was checked
+		}
+		due := times.Next(stack.Scheduled)
+		if due.IsZero() || due.After(now) {
+			continue
+		}
+		skipped, err := s.due(ctx, stack, one, fmt.Sprintf("schedule:%s:%d:%d", name, i, store.Micros(due)))
+		if err == nil && skipped == "" {
+			continue
+		}
+		kind := "stack.schedule-failed"
+		if err == nil {
+			kind, err = "stack.schedule-skipped", fault.Errorf(fault.Conflict, "%s", skipped)
+		}
+		words = append(words, word{kind, map[string]any{"do": one.Do, "reason": clip(fault.Message(err))}})
+		if err := s.say(ctx, stack, err); err != nil {
+			return err
+		}
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		fresh, err := getStack(ctx, tx, r, tx.ForUpdate())
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE stacks SET scheduled = $2 WHERE ref = $1", name, store.Micros(now)); err != nil {
+			return fault.Wrap(err, "note the schedules of %s", name)
+		}
+		for _, w := range words {
+			if err := s.note(ctx, tx, fresh, w.kind, "", w.data); err != nil {
+				return err
+			}
+		}
+		return s.schedule(ctx, tx, r, fresh.Spec, fresh.Created, now)
+	})
+}
+
+// due begins a run at its time, of nobody, or tells why it is left out.
+func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string) (skipped string, err error) {
+	err = s.mayRead(ctx, stack)
+	if err == nil {
+		err = stack.Spec.Vendor.can(one.Do)
+	}
+	if err == nil && one.Do == Destroy {
+		err = s.free(ctx, stack)
+	}
+	if err != nil {
+		return "", err
+	}
+	from, err := s.originOf(ctx, stack, one.Do)
+	if err == nil && one.Do == Drift {
+		skipped, err = s.unsteady(ctx, stack, one.IgnoreState)
+	}
+	if err != nil || skipped != "" {
+		return skipped, err
+	}
+	if err := s.mayBegin(ctx, stack, one.Do, from.commit, one.Command); err != nil {
+		return "", err
+	}
+	ready, err := s.prepareOrigin(ctx, stack, from)
+	if err != nil {
+		return "", err
+	}
+	return "", s.DB.Write(ctx, func(tx *store.Tx) error {
+		_, _, err := s.startOrigin(ctx, tx, stack, one.Do, from, key, "", ready, func(_ *run.New, in *Input) {
+			in.Scheduled, in.Command, in.Reconcile, in.DeleteStack, in.TriggeredBy = true, one.Command, one.Reconcile, one.DeleteStack, one.triggers()
+		})
+		return err
+	})
+}
+
+// unsteady tells why drift of a stack is not looked for now; "" when it is. While something is applied it is never: what would
+// be found is what comes in a moment.
+func (s *Service) unsteady(ctx context.Context, stack Stack, whatever bool) (why string, err error) {
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		last, err := s.lastRuns(ctx, tx, []Stack{stack})
+		if err != nil {
+			return err
+		}
+		r, there := last[subject(stack)]
+		switch {
+		case !there || r.State == finished || whatever && r.State != confirmed && r.State != applying:
+		case whatever:
+			why = fmt.Sprintf("drift was not looked for, since run %s is %s", r.ID, r.State)
+		default:
+			why = fmt.Sprintf("drift was not looked for, since run %s is %s and not finished; with ignoreState in the schedule it is", r.ID, r.State)
+		}
+		return nil
+	})
+	return why, err
+}
+
+// takeAway deletes the document of a stack that a schedule has destroyed and said to delete, unless that was changed since.
+func (s *Service) takeAway(ctx context.Context, r run.Run) error {
+	subject, err := parseStack(r.Subject)
+	if err != nil {
+		return err
+	}
+	var stack Stack
+	var left StateVersion
+	var busy run.Page // with what can't be stopped
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if stack, err = getStack(ctx, tx, subject, ""); err != nil {
+			return err
+		}
+		if left, err = currentState(ctx, tx, subject); err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		busy, err = s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: r.Subject, Open: true, States: []string{confirmed, applying, performing}, Limit: 1})
+		return err
+	})
+	if err != nil {
+		return ignoreGone(err)
+	}
+	wanted := slices.ContainsFunc(stack.Spec.Schedules, func(one Schedule) bool { return one.Do == Destroy && one.DeleteStack })
+	switch {
+	case stack.Deleted || stack.Space != r.Space || stack.Created.After(r.Created) || !wanted:
+		return nil
+	case left.Resources > 0:
+		err = fault.Errorf(fault.Conflict, "its state holds %s again", plural(left.Resources, "resource", "resources"))
+	case len(busy.Runs) > 0:
+		return queue.Again(time.Minute)
+	default:
+		err = s.Documents.Delete(ctx, subject, "")
+	}
+	if err == nil || fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	err = fault.Wrap(err, "run %s has destroyed it, and the document stays", r.ID)
+	if err := s.say(ctx, stack, err); err != nil {
+		return err
+	}
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		return s.note(ctx, tx, stack, "stack.schedule-failed", r.ID, map[string]any{"do": Destroy, "reason": clip(fault.Message(err))})
+	})
+}
+
+func (s *Service) subscribeSchedules() {
+	queue.Handle(s.Queue, jobSchedule, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a scheduleArgs) error {
+		return s.scheduled(actor.AsSystem(ctx), a.Stack)
+	})
+}
+
+func parseStack(name string) (ref.Entity, error) {
+	return ref.Parse(name, "stack", ref.DefaultNamespace)
+}
