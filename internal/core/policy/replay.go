@@ -121,6 +121,11 @@ func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, p at
 	if within, err := s.access.Within(ctx, r.Space, p.Space); err != nil || !within || !p.To.holds(r.Subject, r.Labels) {
 		return err
 	}
+	if p.To.byLabel(r.Subject) {
+		if near, err := s.access.MayUse(ctx, r.Space, p.Space); err != nil || !near {
+			return err
+		}
+	}
 	if strings.HasPrefix(r.Subject, "module:") && !slices.Contains(c.rules, "module_version") {
 		return nil // of pushes of modules only those are asked that have the rule
 	}
