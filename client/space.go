@@ -5,6 +5,7 @@ type Space struct {
 	Name        string `json:"name"`
 	Parent      string `json:"parent,omitempty"`
 	Description string `json:"description,omitempty"`
+	Inherit     bool   `json:"inherit" doc:"Whether contexts, worker pools and the like of the spaces above may be used in it."`
 }
 
 // SpaceRights is who may do what in a space. GET /spaces/{space}/rights (space:read).

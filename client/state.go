@@ -82,6 +82,8 @@ type Resource struct {
 	Changed   time.Time `json:"changed"`
 	Run       string    `json:"run,omitempty" doc:"That changed it last; absent when a person did."`
 	Actor     Actor     `json:"actor"`
+	Drift     string    `json:"drift,omitempty" enum:"create,update,replace,delete,import,move,forget" doc:"What a plan would do to bring it back to what was applied, as the newest look for drift found: create for what is gone; absent for nothing."`
+	Looked    time.Time `json:"looked,omitzero" doc:"When its stack was looked at for drift, or applied; absent before the first time."`
 }
 
 // PullState gives a version of a stack's state as it was written: by its id, its serial, or "latest" (stack:state or

@@ -1,6 +1,8 @@
 package server
 
 import (
+	"encoding/json"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -117,6 +119,80 @@ func TestTheRunThatChangedAResourceIsTold(t *testing.T) {
 		if len(found) != 1 || found[0].Run != id || found[0].Address != "terraform_data.database" || found[0].Identity == "" || found[0].Provider != "terraform.io/builtin/terraform" {
 			t.Errorf("found is %+v", found)
 		}
+	})
+}
+
+// marks tells, by its address, how each resource that a question finds has drifted.
+func (g *ground) marks(query string) map[string]string {
+	g.t.Helper()
+	all := map[string]string{}
+	for _, r := range mustGet[client.List[client.Resource]](g, "admin", "/resources"+query).Items {
+		all[r.Address] = r.Drift
+	}
+	return all
+}
+
+// TestEachResourceTellsItsDrift has somebody write another state than was applied, looks, and mends it.
+func TestEachResourceTellsItsDrift(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		wantMarks := func(query string, want map[string]string) {
+			t.Helper()
+			if got := g.marks(query); !maps.Equal(got, want) {
+				t.Errorf("%s finds %v, want %v", query, got, want)
+			}
+		}
+		id := g.stack("net", "resource \"terraform_data\" \"one\" {\n  input = \"as applied\"\n}\nresource \"terraform_data\" \"two\" {}\n", "")
+		g.rests(id)
+		g.wantRun(g.confirms(id), "finished", "applied")
+		if r := mustGet[client.List[client.Resource]](g, "rita", "/resources").Items; len(r) != 2 {
+			t.Fatalf("there are %+v", r)
+		}
+		g.wantRun(g.drifts("net"), "finished", "no drift")
+
+		data, err := g.admin.PullState(t.Context(), "default", "net", "latest")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var state map[string]any
+		if err := json.Unmarshal(data, &state); err != nil {
+			t.Fatal(err)
+		}
+		state["serial"] = state["serial"].(float64) + 1
+		all := state["resources"].([]any)
+		extra := []byte(strings.ReplaceAll(asJSON(t, all[1]), `"two"`, `"by_hand"`))
+		var more any
+		if err := json.Unmarshal(extra, &more); err != nil {
+			t.Fatal(err)
+		}
+		state["resources"] = append(all, more)
+		other := strings.ReplaceAll(asJSON(t, state), "as applied", "by hand")
+		if err := g.as["otto"].PushState(t.Context(), "default", "net", []byte(other), false); err != nil {
+			t.Fatal(err)
+		}
+		wantMarks("?drifted=true", map[string]string{})
+
+		look := g.drifts("net")
+		g.wantRun(look, "finished", "drifted: 1 to change, 1 to destroy")
+		g.followed("stack.ends", "run.state-changed", look.ID, `"finished"`)
+		wantMarks("", map[string]string{"terraform_data.one": "update", "terraform_data.two": "", "terraform_data.by_hand": "delete"})
+		wantMarks("?drifted=true", map[string]string{"terraform_data.one": "update", "terraform_data.by_hand": "delete"})
+		wantMarks("?drifted=true&owner=group:default/crew", map[string]string{"terraform_data.one": "update", "terraform_data.by_hand": "delete"})
+		wantMarks("?drifted=true&owner=group:default/others", map[string]string{})
+		g.wantAddresses("mallory", "?drifted=true")
+		for _, r := range mustGet[client.List[client.Resource]](g, "rita", "/resources").Items {
+			if !r.Looked.After(r.FirstSeen) {
+				t.Errorf("%s was looked at %s and is there since %s", r.Address, r.Looked, r.FirstSeen)
+			}
+		}
+
+		// What is written anew has the mark no more; what applies the rest takes all of them away.
+		next, err := g.begins("net", "tracked")
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(next.ID), "unconfirmed", "1 to change, 1 to destroy")
+		g.wantRun(g.confirms(next.ID), "finished", "applied: 1 to change, 1 to destroy")
+		wantMarks("", map[string]string{"terraform_data.one": "", "terraform_data.two": ""})
 	})
 }
 

@@ -250,6 +250,14 @@ func (c *clusterGround) edited() {
 		t.Errorf("the stack's drift is %+v", c.stackNow("shop").Drift)
 	}
 
+	marked := map[string]int{}
+	for _, action := range c.marks("?drifted=true") {
+		marked[action]++
+	}
+	if marked["create"] != 1 || marked["update"] != 3 || len(marked) != 2 {
+		t.Errorf("marked is %v", c.marks("?drifted=true"))
+	}
+
 	again, err := client.Post[client.RunDetail](t.Context(), c.alice, "/stacks/default/shop/runs", map[string]any{"type": "drift", "reconcile": true})
 	if err != nil {
 		t.Fatal(err)

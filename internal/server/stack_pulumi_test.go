@@ -198,7 +198,12 @@ warn[m] {
 		there.put(`"name":"one"`, `{"name":"one","text":"by hand"}`)
 		g.wantRun(g.drifts("shop"), "finished", "drifted: 1 to change")
 		there.put(`"name":"two"`, "")
-		g.wantRun(g.drifts("shop"), "finished", "drifted: 1 to create, 1 to change")
+		look := g.drifts("shop")
+		g.wantRun(look, "finished", "drifted: 1 to create, 1 to change")
+		g.followed("stack.ends", "run.state-changed", look.ID, `"finished"`)
+		if got := g.marks(""); got["shelf:index:Item.first"] != "update" || got["shelf:index:Item.second"] != "create" {
+			t.Errorf("marked is %v", got)
+		}
 		again, err := g.begins("shop", "tracked")
 		if err != nil {
 			t.Fatal(err)

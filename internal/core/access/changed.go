@@ -47,7 +47,7 @@ func (s *Service) spaceChanged(ctx context.Context, tx *store.Tx, c document.Cha
 	if err := document.Decode(*c.New, &spec); err != nil {
 		return err
 	}
-	space := Space{Name: name, Parent: spec.Parent, Description: spec.Description, Declared: c.Space}
+	space := Space{Name: name, Parent: spec.Parent, Description: spec.Description, Declared: c.Space, Apart: spec.Inherit != nil && !*spec.Inherit}
 	if space.Description == "" {
 		space.Description = c.New.Metadata.Description
 	}

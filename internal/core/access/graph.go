@@ -16,6 +16,7 @@ type Space struct {
 	Parent      string // "" for the root alone
 	Description string
 	Declared    string // the space of the source that brought it
+	Apart       bool   // what is in the spaces above can't be used in it, nor below it
 }
 
 // Binding gives a role in a space to subjects: references of users, groups and machines.
@@ -102,6 +103,17 @@ func (g *graph) ancestors(space string) []string {
 		space = s.Parent
 	}
 	return nil
+}
+
+// inherited gives the space itself and those above it whose things may be used in it: up to the first that stands apart.
+func (g *graph) inherited(space string) []string {
+	up := g.ancestors(space)
+	for i, name := range up {
+		if g.spaces[name].Apart {
+			return up[:i+1]
+		}
+	}
+	return up
 }
 
 // within tells whether a space is root or below it.

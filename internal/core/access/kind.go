@@ -17,6 +17,7 @@ type (
 	spaceSpec struct {
 		Parent      string `json:"parent"` // default "default"
 		Description string `json:"description"`
+		Inherit     *bool  `json:"inherit"` // whether what is in the spaces above may be used in it; nil is true
 	}
 	roleSpec struct {
 		Description string   `json:"description"`
@@ -54,7 +55,7 @@ func Kinds(s *Service) []document.Kind {
 	return []document.Kind{
 		{
 			APIVersions: []string{ours}, Name: "Space", Plural: "spaces", Restricted: true,
-			Description: "A place that rights attach to; spaces form a tree under default, and a right holds in the space and all below.",
+			Description: "A place that rights attach to; spaces form a tree under default, and a right holds in the space and all below. Without inherit, what is in those above can't be used in it.",
 			Validate:    validateSpace, Changed: s.changedBy("Space", s.spaceChanged),
 		},
 		{
@@ -125,6 +126,8 @@ func validateSpace(d document.Document) []fault.Detail {
 		wrong = append(wrong, d.At("default is the root and has no parent", "leave spec.parent out", "spec", "parent"))
 	case spec.Parent != "" && !ValidSpaceName(spec.Parent):
 		wrong = append(wrong, d.At(fmt.Sprintf("%q is not the name of a space", spec.Parent), "use lower-case letters, digits and dashes", "spec", "parent"))
+	case d.Metadata.Name == Root && spec.Inherit != nil && !*spec.Inherit:
+		wrong = append(wrong, d.At("default is the root and has nothing to inherit", "leave spec.inherit out", "spec", "inherit"))
 	case spec.Parent == d.Metadata.Name:
 		wrong = append(wrong, d.At("a space can't be its own parent", "name the space above, or leave it out for default", "spec", "parent"))
 	}

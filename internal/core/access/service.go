@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"slices"
@@ -181,6 +182,30 @@ func (s *Service) Ancestors(ctx context.Context, space string) ([]string, error)
 		return nil, fault.Errorf(fault.NotFound, "there is no space %s", space)
 	}
 	return up, nil
+}
+
+// Inherited gives a space and those above it whose contexts, pools and the like may be used in it, itself first: up to
+// "default", or to the first that does not inherit. Rights and what governs a space flow down regardless. It asks for no
+// right and fails with fault.NotFound for an unknown space.
+func (s *Service) Inherited(ctx context.Context, space string) ([]string, error) {
+	snap, err := s.snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	up := snap.inherited(cmp.Or(space, Root))
+	if up == nil {
+		return nil, fault.Errorf(fault.NotFound, "there is no space %s", space)
+	}
+	return up, nil
+}
+
+// MayUse tells whether what is in another space may be used in a space: in the same, or in one below that inherits.
+func (s *Service) MayUse(ctx context.Context, space, of string) (bool, error) {
+	up, err := s.Inherited(ctx, space)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return slices.Contains(up, of), err
 }
 
 // Within tells whether a space is root or below it.

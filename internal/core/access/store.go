@@ -64,9 +64,11 @@ func raiseGeneration(ctx context.Context, tx *store.Tx) error {
 }
 
 func readSpaces(ctx context.Context, tx *store.Tx) ([]Space, error) {
-	rows, err := tx.Query(ctx, `SELECT name, parent, description, declared FROM access_spaces ORDER BY name`)
+	rows, err := tx.Query(ctx, `SELECT name, parent, description, declared, apart FROM access_spaces ORDER BY name`)
 	return store.Collect(rows, err, func(row store.Row) (s Space, err error) {
-		err = row.Scan(&s.Name, &s.Parent, &s.Description, &s.Declared)
+		var apart int
+		err = row.Scan(&s.Name, &s.Parent, &s.Description, &s.Declared, &apart)
+		s.Apart = apart == 1
 		return s, err
 	})
 }
@@ -117,9 +119,13 @@ func membershipsOf(ctx context.Context, tx *store.Tx, member string) ([]membersh
 }
 
 func saveSpace(ctx context.Context, tx *store.Tx, s Space) error {
-	_, err := tx.Exec(ctx, `INSERT INTO access_spaces (name, parent, description, declared) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (name) DO UPDATE SET parent = excluded.parent, description = excluded.description, declared = excluded.declared`,
-		s.Name, s.Parent, s.Description, s.Declared)
+	apart := 0
+	if s.Apart {
+		apart = 1
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO access_spaces (name, parent, description, declared, apart) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (name) DO UPDATE SET parent = excluded.parent, description = excluded.description, declared = excluded.declared, apart = excluded.apart`,
+		s.Name, s.Parent, s.Description, s.Declared, apart)
 	return err
 }
 

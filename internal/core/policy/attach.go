@@ -50,3 +50,9 @@ func (a attachment) holds(subject string, labels []string) bool {
 	}
 	return slices.ContainsFunc(a.Labels, func(label string) bool { return slices.Contains(labels, label) })
 }
+
+// byLabel tells whether a subject has the policy for a label of its own alone. What a space that does not inherit takes
+// nothing of is only that: what governs all of a space, or names the subject, holds below it too.
+func (a attachment) byLabel(subject string) bool {
+	return len(a.Labels) > 0 && !slices.Contains(a.Labels, "*") && !slices.Contains(a.Subjects, subject)
+}

@@ -146,8 +146,16 @@ func (s *Service) replayOne(ctx context.Context, out *Replayed, r recorded, agai
 	if within, err := s.access.Within(ctx, r.Space, again.p.Space); err != nil || !within {
 		return err
 	}
+	asked := again.asks(r)
+	if asked && again.p.To.byLabel(r.Subject) {
+		near, err := s.access.MayUse(ctx, r.Space, again.p.Space)
+		if err != nil {
+			return err
+		}
+		asked = near
+	}
 	votes := slices.DeleteFunc(slices.Clone(r.Votes), func(v Vote) bool { return v.Policy == again.p.Ref })
-	if !again.asks(r) {
+	if !asked {
 		if again.leaves && len(votes) < len(r.Votes) {
 			out.note(r, votes)
 		}

@@ -143,13 +143,17 @@ func (s *Service) holding(ctx context.Context, at, space string, refs Refs) ([]a
 	if err != nil {
 		return nil, space, err
 	}
+	near, err := s.access.Inherited(ctx, space)
+	if err != nil {
+		return nil, space, err
+	}
 	var asked []attached
 	err = s.db.Read(ctx, func(tx *store.Tx) (err error) {
 		asked, err = policiesAt(ctx, tx, at, up)
 		return err
 	})
 	asked = slices.DeleteFunc(asked, func(p attached) bool {
-		return !p.To.holds(refs.Subject, refs.Labels) || !s.has(p, refs.Having) || refs.Foreign && !inSpacelift(p.Rego)
+		return !p.To.holds(refs.Subject, refs.Labels) || p.To.byLabel(refs.Subject) && !slices.Contains(near, p.Space) || !s.has(p, refs.Having) || refs.Foreign && !inSpacelift(p.Rego)
 	})
 	for i := range asked {
 		asked[i].Above = slices.Index(up, asked[i].Space)

@@ -93,10 +93,10 @@ func (s *Service) Usable(ctx context.Context, tx *store.Tx, name, space string) 
 	return fault.Errorf(fault.Invalid, "there is no worker pool %s that the space %s may use; name one of the space, or one of a space above that is shared", name, space)
 }
 
-// serves tells whether a pool is for a space: its own, and where it is shared those below.
+// serves tells whether a pool is for a space: its own, and where it is shared those below that inherit.
 func (s *Service) serves(ctx context.Context, p Pool, space string) (bool, error) {
 	if p.Space == space || !p.Shared {
 		return p.Space == space, nil
 	}
-	return s.Access.Within(ctx, space, p.Space)
+	return s.Access.MayUse(ctx, space, p.Space)
 }

@@ -294,7 +294,7 @@ type kept struct {
 
 // each reads the secrets that references name for work in a space.
 func (s *Service) each(ctx context.Context, tx *store.Tx, space string, refs []string, take func(k kept) error) error {
-	up, err := s.access.Ancestors(ctx, space)
+	up, err := s.access.Inherited(ctx, space)
 	if err != nil {
 		return err
 	}
@@ -302,7 +302,7 @@ func (s *Service) each(ctx context.Context, tx *store.Tx, space string, refs []s
 		k := kept{ref: r}
 		k.where, k.key, _ = strings.Cut(r, "#")
 		from, name, ok := strings.Cut(k.where, "/")
-		gone := fault.Errorf(fault.NotFound, "secret %s is not in space %s, and no space above shares it; set it with `roadbed secret put`", k.where, space)
+		gone := fault.Errorf(fault.NotFound, "secret %s is not in space %s, and no space above that it inherits from shares it; set it with `roadbed secret put`", k.where, space)
 		if !ok || !slices.Contains(up, from) {
 			return gone
 		}

@@ -15,11 +15,13 @@ type listResourcesInput struct {
 	Owner    string `query:"owner" maxLength:"200" doc:"Of the stack, such as group:default/payments."`
 	Space    string `query:"space" maxLength:"63"`
 	Orphan   bool   `query:"orphan" doc:"Only of stacks whose document is deleted."`
+	Drifted  bool   `query:"drifted" doc:"Only what the newest look for drift found to differ from what was applied."`
 }
 
 func (a *API) listResources(ctx context.Context, in *listResourcesInput) (*body[List[Resource]], error) {
 	found, err := a.Stacks.Resources(ctx, stack.ResourceQuery{
 		Text: in.Text, Stack: in.Stack, Type: in.Type, Provider: in.Provider, Owner: in.Owner, Space: in.Space, Orphan: in.Orphan,
+		Drifted: in.Drifted,
 	}, in.part())
 	if err != nil {
 		return nil, err
@@ -36,6 +38,7 @@ func (a *API) listResources(ctx context.Context, in *listResourcesInput) (*body[
 		return Resource{
 			Stack: r.Stack.String(), Space: r.Space, Owner: r.Owner, Orphan: r.Orphan, Address: r.Address, Type: r.Type, Name: r.Name, Module: r.Module,
 			Provider: r.Provider, Identity: r.Identity, FirstSeen: r.Seen.UTC(), Changed: r.Changed.UTC(), Run: r.Run, Actor: who(r.Actor),
+			Drift: r.Drift, Looked: r.Looked,
 		}
 	}), nil
 }

@@ -16,7 +16,7 @@ func (a *API) listSpaces(ctx context.Context, in *Paging) (*body[List[Space]], e
 	spaces, err := a.Access.ListSpaces(ctx)
 	part := page.From(spaces, in.part(), func(s access.Space) string { return s.Name })
 	return listPart(part, func(s access.Space) Space {
-		return Space{Name: s.Name, Parent: s.Parent, Description: s.Description}
+		return Space{Name: s.Name, Parent: s.Parent, Description: s.Description, Inherit: !s.Apart}
 	}), err
 }
 

@@ -83,7 +83,7 @@ func (s *Service) sight(ctx context.Context, right string) (sight, error) {
 	return sight{s, spaces}, err
 }
 
-// sees tells whether a thing may be read: in its space, in one that it is shared with, or in one below that.
+// sees tells whether a thing may be read: in its space, in one that it is shared with, or in one below that inherits.
 func (l sight) sees(ctx context.Context, space string, shared []string) (bool, error) {
 	if l.spaces.Has(space) {
 		return true, nil
@@ -93,7 +93,7 @@ func (l sight) sees(ctx context.Context, space string, shared []string) (bool, e
 			return true, nil
 		}
 		for _, own := range l.spaces.List() {
-			if below, err := l.s.Access.Within(ctx, own, with); below || err != nil {
+			if below, err := l.s.Access.MayUse(ctx, own, with); below || err != nil {
 				return below, err
 			}
 		}

@@ -72,7 +72,7 @@ func (s *Service) AttachedTo(ctx context.Context, r ref.Entity, part page.Reques
 		if ok {
 			return known, nil
 		}
-		within, err := s.Access.Within(ctx, space, c.Space)
+		within, err := s.Access.MayUse(ctx, space, c.Space)
 		below[space] = within && readable.Has(space)
 		return below[space], err
 	}

@@ -75,7 +75,7 @@ func heads(ctx context.Context, tx *store.Tx, spaces []string) ([]Context, error
 	return all, fault.Wrap(err, "find contexts")
 }
 
-// attached gives the contexts of a stack in their order, without what they give. up are its space and those above.
+// attached gives the contexts of a stack in their order, without what they give. up are its space and those above from which it inherits.
 func attached(ctx context.Context, tx *store.Tx, stack Stack, up []string) ([]attachment, error) {
 	all, err := heads(ctx, tx, up)
 	if err != nil {

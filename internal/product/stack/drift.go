@@ -1,10 +1,13 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -41,8 +44,15 @@ func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Inp
 		return err
 	}
 	// Of two runs that looked at the same time the one counts that ended last.
-	if _, err := tx.Exec(ctx, "UPDATE stacks SET drift = $2, drift_checked = $3, drifted = $4 WHERE ref = $1 AND drift_checked <= $3", in.Stack, string(text), store.Micros(d.Checked), btoi(d.Found)); err != nil {
+	newest, err := tx.Exec(ctx, "UPDATE stacks SET drift = $2, drift_checked = $3, drifted = $4 WHERE ref = $1 AND space = $5 AND drift_checked <= $3",
+		in.Stack, string(text), store.Micros(d.Checked), btoi(d.Found), r.Space)
+	if err != nil {
 		return fault.Wrap(err, "note the drift of %s", in.Stack)
+	}
+	if newest > 0 {
+		if err := s.markDrifted(ctx, tx, r, in); err != nil {
+			return err
+		}
 	}
 	if in.Type != Drift || !d.Found {
 		return nil
@@ -56,6 +66,65 @@ func (s *Service) noteDrift(ctx context.Context, tx *store.Tx, r run.Run, in Inp
 		return err
 	}
 	return s.note(ctx, tx, stack, "stack.drifted", r.ID, map[string]any{"summary": d.Summary})
+}
+
+// driftedMost bounds the resources of one look that are marked, the first by their keys.
+const driftedMost = 1000
+
+// drifted gives the resources of a plan that are not as they were applied: what the plan would do, by their keys.
+func (p Plan) drifted() map[string]string {
+	all := map[string]string{}
+	for _, c := range p.Changes {
+		if c.Mode != "data" && !slices.Contains([]string{"no-op", "read", ""}, c.Action) {
+			all[listKey(cmp.Or(c.PreviousAddr, c.Address))] = c.Action
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(all))[min(len(all), driftedMost):] {
+		delete(all, key)
+	}
+	return all
+}
+
+// markDrifted marks the resources of a stack that a run found to differ, and takes the marks of earlier ones away.
+func (s *Service) markDrifted(ctx context.Context, tx *store.Tx, r run.Run, in Input) error {
+	if _, err := tx.Exec(ctx, "UPDATE stack_resources SET drift = '' WHERE stack = $1 AND drift <> ''", in.Stack); err != nil {
+		return fault.Wrap(err, "forget what of %s had drifted", in.Stack)
+	}
+	if in.Type != Drift {
+		return nil
+	}
+	steps, err := s.Runs.StepsTx(ctx, tx, r.ID)
+	if err != nil {
+		return err
+	}
+	var verdict Verdict
+	var judged time.Time
+	for _, step := range steps {
+		if (step.Key != "judge" && !strings.HasPrefix(step.Key, "judge-")) || step.State != run.StepSucceeded || step.Ended.Before(judged) {
+			continue
+		}
+		verdict, judged = Verdict{}, step.Ended
+		if err := json.Unmarshal(step.Result.Data, &verdict); err != nil {
+			return fault.Wrap(err, "read what run %s found", r.ID)
+		}
+	}
+	byAction := map[string][]string{}
+	for _, key := range slices.Sorted(maps.Keys(verdict.Drifted)) {
+		action := verdict.Drifted[key]
+		byAction[action] = append(byAction[action], key)
+	}
+	for _, action := range slices.Sorted(maps.Keys(byAction)) {
+		for part := range slices.Chunk(byAction[action], rowsAtOnce) {
+			w := &store.Where{}
+			set := w.Arg(action)
+			w.Equal("stack", in.Stack)
+			w.Add(w.In("key", part))
+			if _, err := tx.Exec(ctx, "UPDATE stack_resources SET drift = "+set+w.String(), w.Args...); err != nil {
+				return fault.Wrap(err, "mark what of %s has drifted", in.Stack)
+			}
+		}
+	}
+	return nil
 }
 
 // reconcileDrift begins a tracked run where one has found drift, unless a run of what has changed is on its way. What is

@@ -28,7 +28,7 @@ func spacelift(r *run.Run, in Input) map[string]string {
 	for i, l := range in.Given.Labels {
 		list[i] = fmt.Sprintf("%q", l)
 	}
-	return map[string]string{
+	all := map[string]string{
 		"TF_VAR_spacelift_account_name":      "roadbed",
 		"TF_VAR_spacelift_commit_branch":     branch,
 		"TF_VAR_spacelift_commit_sha":        r.Source.Commit,
@@ -50,6 +50,29 @@ func spacelift(r *run.Run, in Input) map[string]string {
 		"ROADBED_BRANCH":       branch,
 		"ROADBED_REPOSITORY":   r.Source.Repository,
 		"ROADBED_PROJECT_ROOT": in.Path,
+	}
+	for name, value := range terraformCloud(r, in) {
+		all[name], all["TF_VAR_"+name] = value, value
+	}
+	return all
+}
+
+// terraformCloud gives what a run tells of itself under the names that HCP Terraform gives it, as the remote protocol
+// shows it: an organization is a space, a workspace a stack.
+func terraformCloud(r *run.Run, in Input) map[string]string {
+	_, name, _ := strings.Cut(stackName(in.Stack), "/")
+	branch, tag := strings.TrimPrefix(r.Source.Ref, "refs/heads/"), ""
+	if rest, ok := strings.CutPrefix(r.Source.Ref, "refs/tags/"); ok {
+		branch, tag = "", rest
+	}
+	return map[string]string{
+		"TFC_RUN_ID":                               strings.Replace(r.ID, "run_", "run-", 1),
+		"TFC_WORKSPACE_NAME":                       name,
+		"TFC_WORKSPACE_SLUG":                       r.Space + "/" + name,
+		"TFC_PROJECT_NAME":                         "Default Project",
+		"TFC_CONFIGURATION_VERSION_GIT_BRANCH":     branch,
+		"TFC_CONFIGURATION_VERSION_GIT_COMMIT_SHA": r.Source.Commit,
+		"TFC_CONFIGURATION_VERSION_GIT_TAG":        tag,
 	}
 }
 

@@ -243,7 +243,7 @@ type prepared struct {
 	authors []string
 	given   Given
 	env     Environment
-	up      []string // the stack's space and those above
+	up      []string // the stack's space and those above from which it inherits
 	aside   []string // runs of the stack that wait outside
 }
 
@@ -312,7 +312,7 @@ func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) 
 
 // environment gives what a run of a stack at a commit is given; with "" what the repository says is left out.
 func (s *Service) environment(ctx context.Context, stack Stack, commit string) (e Environment, up []string, err error) {
-	if up, err = s.Access.Ancestors(ctx, stack.Space); err != nil {
+	if up, err = s.Access.Inherited(ctx, stack.Space); err != nil {
 		return e, nil, err
 	}
 	var contexts []attachment
@@ -355,7 +355,7 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 	}
 	for _, name := range stack.Spec.Contexts {
 		if !slices.ContainsFunc(contexts, func(a attachment) bool { return a.Ref.String() == name }) {
-			e.wrong(fmt.Sprintf("%s, which the stack names, is not in space %s, nor in one above; declare it there, or take it out of the stack", name, stack.Space))
+			e.wrong(fmt.Sprintf("%s, which the stack names, is not in space %s, nor in one above from which that inherits; declare it there, or take it out of the stack", name, stack.Space))
 		}
 	}
 	if commit != "" && e.Path != stack.Path { // the repository has moved it

@@ -260,6 +260,8 @@ func TestVariablesForReadingAndWriting(t *testing.T) {
 		"TF_VAR_spacelift_stack_id": "net", "TF_VAR_spacelift_space_id": "shop", "TF_VAR_spacelift_run_type": "TRACKED", "TF_VAR_spacelift_run_id": "run_1",
 		"TF_VAR_spacelift_commit_branch": "main", "TF_VAR_spacelift_stack_labels": "eu,prod", "TF_VAR_spacelift_stack_labels_list": `["eu","prod"]`,
 		"TF_VAR_spacelift_workspace_root": "/work", "TF_VAR_tags": `{"a":"$${b}"}`, "ROADBED_BRANCH": "main",
+		"TFC_RUN_ID": "run-1", "TFC_WORKSPACE_NAME": "net", "TFC_WORKSPACE_SLUG": "shop/net", "TFC_PROJECT_NAME": "Default Project",
+		"TFC_CONFIGURATION_VERSION_GIT_BRANCH": "main", "TF_VAR_TFC_CONFIGURATION_VERSION_GIT_COMMIT_SHA": "abc", "TFC_CONFIGURATION_VERSION_GIT_TAG": "",
 	} {
 		if plan.Env[name] != want || apply.Env[name] != want {
 			t.Errorf("%s is %q and %q, want %q", name, plan.Env[name], apply.Env[name], want)

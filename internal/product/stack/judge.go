@@ -71,6 +71,9 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		return worker.Result{}, fault.Wrap(err, "ask the plan policies")
 	}
 	v.Summary, v.Deny, v.Warn = plan.Summary, d.Outcome["deny"], d.Outcome["warn"]
+	if told.Type == Drift {
+		v.Drifted = plan.drifted()
+	}
 	if v.Cost, err = s.keepCost(ctx, cost); err != nil {
 		return worker.Result{}, err
 	}

@@ -188,7 +188,7 @@ func (s *Service) PartsOf(ctx context.Context, contexts []Context) (all map[ref.
 			}
 			within, known := below[w.Space]
 			if !known {
-				if within, err = s.Access.Within(ctx, w.Space, c.Space); err != nil {
+				if within, err = s.Access.MayUse(ctx, w.Space, c.Space); err != nil {
 					return nil, err
 				}
 				below[w.Space] = within

@@ -173,9 +173,9 @@ type priceList struct {
 	PriceSpec
 }
 
-// pricesFor gives the lists that count in a space: its own, then those of the spaces above, by name.
+// pricesFor gives the lists that count in a space: its own, then those of the spaces above from which it inherits, by name.
 func (s *Service) pricesFor(ctx context.Context, space string) (lists []priceList, err error) {
-	up, err := s.Access.Ancestors(ctx, space)
+	up, err := s.Access.Inherited(ctx, space)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package stack
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 	"time"
 
@@ -28,6 +27,8 @@ type Resource struct {
 	Changed  time.Time
 	Run      string // that changed it last; "" when a person did
 	Actor    string
+	Drift    string    // what a plan would do to mend it, as the newest look found; "" for nothing
+	Looked   time.Time // for drift of the stack; zero for never
 
 	key string
 }
@@ -41,6 +42,7 @@ type ResourceQuery struct {
 	Owner    string // of the stack, as a reference
 	Space    string
 	Orphan   bool // only of stacks whose document is deleted
+	Drifted  bool // only what the newest look found to differ from what was applied
 }
 
 // Resources gives what is under management in the newest states of the stacks that the caller may read, by stack and address.
@@ -66,13 +68,6 @@ func (s *Service) Resources(ctx context.Context, q ResourceQuery, part page.Requ
 		w.Add("(r.stack > " + at + " OR r.stack = " + at + " AND r.key > " + w.Arg(clean(key)) + ")")
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		if q.Owner != "" {
-			owned, err := ownedBy(ctx, tx, q.Owner)
-			if err != nil {
-				return err
-			}
-			w.Add(w.In("r.stack", owned))
-		}
 		rows, err := tx.Query(ctx, "SELECT "+resourceColumns+" FROM "+resources+w.String()+"ORDER BY r.stack, r.key LIMIT "+w.Arg(part.Window()), w.Args...)
 		all, err := store.Collect(rows, err, scanResource)
 		list = page.Cut(all, part, func(r Resource) string { return r.Stack.String() + " " + r.key })
@@ -82,7 +77,7 @@ func (s *Service) Resources(ctx context.Context, q ResourceQuery, part page.Requ
 }
 
 const (
-	resourceColumns = "r.stack, r.key, r.address, r.type, r.name, r.provider, r.module, r.identity, r.first_seen, r.changed, r.run, r.actor, s.space, s.deleted, s.spec"
+	resourceColumns = "r.stack, r.key, r.address, r.type, r.name, r.provider, r.module, r.identity, r.first_seen, r.changed, r.run, r.actor, r.drift, s.space, s.deleted, s.owner, s.drift_checked"
 	resources       = "stack_resources r JOIN stacks s ON s.ref = r.stack"
 )
 
@@ -109,30 +104,20 @@ func (q ResourceQuery) narrow(w *store.Where) error {
 		w.Add("(r.provider = " + w.Arg(p) + " OR " + w.Ends("r.provider", "/"+p) + ")")
 	}
 	w.Equal("s.space", clean(q.Space))
+	if q.Owner != "" {
+		owner, err := ref.Parse(q.Owner, "group", ref.DefaultNamespace)
+		if err != nil {
+			return fault.Errorf(fault.Invalid, "%q is not an owner; write it like group:default/payments", cut(q.Owner, 200))
+		}
+		w.Equal("s.owner", clean(owner.String()))
+	}
+	if q.Drifted {
+		w.Add("r.drift <> ''")
+	}
 	if q.Orphan {
 		w.Add("s.deleted = 1")
 	}
 	return nil
-}
-
-// ownedBy gives the stacks of an owner.
-func ownedBy(ctx context.Context, tx *store.Tx, owner string) ([]string, error) {
-	want, err := ref.Parse(owner, "group", ref.DefaultNamespace)
-	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "%q is not an owner; write it like group:default/payments", cut(owner, 200))
-	}
-	rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks ORDER BY ref")
-	all, err := store.Collect(rows, err, scanStack)
-	if err != nil {
-		return nil, fault.Wrap(err, "find the stacks of %s", want)
-	}
-	var owned []string
-	for _, stack := range all {
-		if stack.owner() == want.String() {
-			owned = append(owned, stack.Ref.String())
-		}
-	}
-	return owned, nil
 }
 
 // owner gives the owner of a stack as a reference; as it is written where that is none.
@@ -145,19 +130,17 @@ func (s Stack) owner() string {
 
 func scanResource(row store.Row) (Resource, error) {
 	var r Resource
-	var name, spec string
+	var name string
 	var deleted int
-	err := row.Scan(&name, &r.key, &r.Address, &r.Type, &r.Name, &r.Provider, &r.Module, &r.Identity, &r.Seen, &r.Changed, &r.Run, &r.Actor, &r.Space, &deleted, &spec)
+	var looked int64
+	err := row.Scan(&name, &r.key, &r.Address, &r.Type, &r.Name, &r.Provider, &r.Module, &r.Identity, &r.Seen, &r.Changed, &r.Run, &r.Actor, &r.Drift, &r.Space, &deleted, &r.Owner, &looked)
 	if err != nil {
 		return r, err
 	}
-	if r.Stack, err = ref.Parse(name, "stack", ref.DefaultNamespace); err != nil {
-		return r, err
+	if looked > 0 {
+		r.Looked = store.FromMicros(looked)
 	}
-	stack := Stack{Ref: r.Stack}
-	if err := json.Unmarshal([]byte(spec), &stack.Spec); err != nil {
-		return r, err
-	}
-	r.Owner, r.Orphan = stack.owner(), deleted == 1
-	return r, nil
+	r.Orphan = deleted == 1
+	r.Stack, err = ref.Parse(name, "stack", ref.DefaultNamespace)
+	return r, err
 }

@@ -142,6 +142,8 @@ type Verdict struct {
 	// Review tells of a proposed run that somebody has to approve what a plan policy warns of.
 	Review bool  `json:"review,omitempty"`
 	Cost   *Cost `json:"cost,omitempty"`
+	// Drifted tells of a look for drift what would mend which resource: key → action.
+	Drifted map[string]string `json:"drifted,omitempty"`
 
 	// Of a tool whose plan was put into the form of an engine's: digests of what is sealed.
 	Plan   string `json:"plan,omitempty"`

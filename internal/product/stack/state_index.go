@@ -135,7 +135,7 @@ func (s *Service) index(ctx context.Context, tx *store.Tx, stack ref.Entity, v S
 		_, err := tx.Exec(ctx, `INSERT INTO stack_resources (stack, key, address, type, name, provider, module, identity, words, first_seen, changed, run, actor)
  VALUES `+strings.Join(rows, ",")+` ON CONFLICT (stack, key) DO UPDATE SET address=excluded.address, type=excluded.type, name=excluded.name,
  provider=excluded.provider, module=excluded.module, identity=excluded.identity, words=excluded.words, changed=excluded.changed,
- run=excluded.run, actor=excluded.actor`, w.Args...)
+ run=excluded.run, actor=excluded.actor, drift=''`, w.Args...)
 		if err != nil {
 			return fault.Wrap(err, "keep resources of %s", stack)
 		}

@@ -37,6 +37,7 @@ export interface ResourceFilter {
   owner?: string;
   space?: string;
   orphan?: boolean;
+  drifted?: boolean;
 }
 
 /** What is under management in the newest states of all stacks. */

@@ -9,7 +9,8 @@ CREATE TABLE access_spaces (
   name        TEXT PRIMARY KEY,
   parent      TEXT NOT NULL,
   description TEXT NOT NULL,
-  declared    TEXT NOT NULL
+  declared    TEXT NOT NULL,
+  apart       INTEGER NOT NULL -- 1: what is in the spaces above can't be used in it
 );
 
 CREATE TABLE access_roles (

@@ -39,7 +39,7 @@ func (h *Handler) entitlements(w http.ResponseWriter, r *http.Request) error {
 	}
 	return one(w, http.StatusOK, resource("entitlement-sets", space, object{
 		"operations": true, "state-storage": true, "private-module-registry": false, "teams": false, "vcs-integrations": false, "agents": false,
-		"audit-logging": true, "cost-estimation": false, "sentinel": false, "sso": false, "run-tasks": false, "configuration-designer": false,
+		"audit-logging": true, "cost-estimation": true, "sentinel": false, "sso": false, "run-tasks": false, "configuration-designer": false,
 		"self-serve-billing": false, "usage-reporting": false,
 	}, nil))
 }

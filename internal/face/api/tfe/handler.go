@@ -74,6 +74,7 @@ func New(d Deps) *Handler {
 	h.resourceRoutes()
 	h.tokenRoutes()
 	h.planRoutes()
+	h.costRoutes()
 	h.stateRoutes()
 	return h
 }

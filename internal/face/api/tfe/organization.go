@@ -84,7 +84,7 @@ func (h *Handler) wireOrganization(r *http.Request, space string, e *catalog.Ent
 	may := func(action string) bool { return h.Access.May(r.Context(), action, space) }
 	manage := e != nil && space != access.Root && h.Access.May(r.Context(), "space:admin", e.Space)
 	attributes := object{
-		"name": space, "external-id": space, "email": emailOf(e), "collaborator-auth-policy": "password", "cost-estimation-enabled": false,
+		"name": space, "external-id": space, "email": emailOf(e), "collaborator-auth-policy": "password", "cost-estimation-enabled": true,
 		"plan-expired": false, "is-unified": true, "default-execution-mode": "remote", "assessments-enforced": false, "allow-force-delete-workspaces": true,
 		"permissions": object{
 			"can-create-workspace": may("entity:write"), "can-create-workspace-migration": false, "can-update": manage, "can-destroy": manage,

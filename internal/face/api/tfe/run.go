@@ -96,7 +96,7 @@ func (h *Handler) wireRun(ctx context.Context, d run.Detail, workspace string) o
 		"permissions": object{"can-apply": may("run:confirm"), "can-cancel": may("run:cancel"), "can-discard": may("run:confirm"), "can-force-cancel": may("run:cancel"), "can-force-execute": false},
 	}, object{
 		"workspace": to("workspaces", workspace), "plan": to("plans", "plan"+own), "apply": to("applies", "apply"+own),
-		"configuration-version": to("configuration-versions", wireID(up.Configuration)), "created-by": to("users", r.Actor), "confirmed-by": to("users", confirmed), "cost-estimate": to("cost-estimates", ""),
+		"configuration-version": to("configuration-versions", wireID(up.Configuration)), "created-by": to("users", r.Actor), "confirmed-by": to("users", confirmed), "cost-estimate": to("cost-estimates", estimateID(r)),
 		"policy-checks": toNone(), "task-stages": toNone(), "run-events": object{"data": events}, "comments": object{"data": comments},
 	})
 }
@@ -109,6 +109,13 @@ func (h *Handler) answerRun(w http.ResponseWriter, r *http.Request, status int, 
 	data, parts, err := h.wireRuns(r, []run.Detail{d})
 	if err != nil {
 		return err
+	}
+	wait, err := h.Stacks.WaitOf(r.Context(), d.Run, d.Steps)
+	if err != nil {
+		return err
+	}
+	if attributes, ok := data[0]["attributes"].(object); ok && wait != nil {
+		attributes["position-in-queue"] = wait.Position
 	}
 	return one(w, status, data[0], parts...)
 }

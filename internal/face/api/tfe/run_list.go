@@ -93,6 +93,10 @@ func (h *Handler) wireRuns(r *http.Request, list []run.Detail) (data, included [
 			parts.all = append(parts.all, wired...)
 		case "plan", "apply":
 			err = h.besidePhases(r, &parts, what, list)
+		case "cost_estimate":
+			for _, d := range list {
+				parts.add(wireEstimate(d))
+			}
 		case "created_by":
 			var ids []string
 			for _, d := range list {

@@ -22,10 +22,12 @@ CREATE TABLE stacks (
   drifted INTEGER NOT NULL DEFAULT 0, -- what the newest look says of drift
   last_run TEXT NOT NULL DEFAULT '',  -- the newest that is no preview and no task, for lists that are narrowed
   last_state TEXT NOT NULL DEFAULT '',
-  queued INTEGER NOT NULL DEFAULT 0   -- runs that wait for the stack, or for a worker
+  queued INTEGER NOT NULL DEFAULT 0,  -- runs that wait for the stack, or for a worker
+  owner TEXT NOT NULL DEFAULT ''      -- as a reference; as it is written where that is none
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 CREATE INDEX stacks_space ON stacks (space, ref);
+CREATE INDEX stacks_owner ON stacks (owner, ref);
 
 CREATE TABLE stack_states (
   id TEXT PRIMARY KEY,
@@ -181,9 +183,11 @@ CREATE TABLE stack_resources (
   changed BIGINT NOT NULL,
   run TEXT NOT NULL,         -- that changed it last; '' when a person did
   actor TEXT NOT NULL,
+  drift TEXT NOT NULL DEFAULT '', -- what would mend it: the plan's action as the newest look had it, '' for none
   PRIMARY KEY (stack, key)
 );
 CREATE INDEX stack_resources_type ON stack_resources (type, stack, key);
+CREATE INDEX stack_resources_drift ON stack_resources (stack, key) WHERE drift <> '';
 
 -- Documents of the kind StackSet, and what their newest look came to.
 CREATE TABLE stack_sets (

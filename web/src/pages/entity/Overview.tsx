@@ -18,7 +18,7 @@ import { Pairs } from './Pairs';
 import { People } from './People';
 import { Related } from './Related';
 import { Spec } from './Spec';
-import { pairsOf } from './written';
+import { pairsOf, specOf } from './written';
 
 /** What there is to know of an entity; of the past without what is delivered and what runs, which are of now. */
 export function Overview({ entity, past }: { entity: Entity; past: boolean }) {
@@ -68,6 +68,14 @@ export function Overview({ entity, past }: { entity: Entity; past: boolean }) {
   );
 }
 
+/** What a space uses of those above it. */
+function ofAbove(space: Entity) {
+  const { inherit } = specOf(space);
+  return inherit === false
+    ? 'nothing is used: no contexts, pools, secrets, price lists, or policies by label'
+    : 'contexts, and pools, secrets and the like that are shared';
+}
+
 function About({ entity, repository }: { entity: Entity; repository?: string }) {
   const tags = entity.tags ?? [];
   return (
@@ -78,6 +86,7 @@ function About({ entity, repository }: { entity: Entity; repository?: string }) 
           ['Owner', entity.owner && <RefLink to={entity.owner} missing={missingOf(entity).has(entity.owner)} />],
           ['Lifecycle', entity.lifecycle],
           ['Space', entity.space],
+          ['Of the spaces above', entity.kind === 'Space' && entity.name !== 'default' && ofAbove(entity)],
           ['Repository', repository && <RepositoryLink key="repository" name={repository} />],
           ['Created', <Moment key="created" at={entity.created} />],
           [

@@ -18,6 +18,7 @@ const placed: Record<string, string[]> = {
   API: ['definition'],
   User: ['profile'],
   Group: ['profile'],
+  Space: ['inherit'],
 };
 
 const longest = 200;

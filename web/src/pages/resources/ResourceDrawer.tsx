@@ -9,6 +9,7 @@ import { Facts, Rows } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { parseRef } from '../../words/ref';
 import { toYAML } from '../../words/yaml';
+import { Drift } from './Drift';
 
 /** One resource as the newest state of its stack has it; show is the stack's reference and the address. */
 export default function ResourceDrawer({ show, known, close }: { show: string; known?: Resource; close: () => void }) {
@@ -41,6 +42,7 @@ export default function ResourceDrawer({ show, known, close }: { show: string; k
             ['Stack', <RefLink key="stack" to={stack} />],
             ['Owner', known && <RefLink key="owner" to={known.owner} />],
             ['Space', known?.space],
+            ['Drift', known && <Drift key="drift" resource={known} dated />],
             ['There since', known && <Moment key="since" at={known.firstSeen} />],
             ['Changed', known && <Moment key="changed" at={known.changed} />],
             ['Changed by', known && (known.run ? <RefLink key="run" to={known.run} /> : known.actor.name)],

@@ -14,6 +14,7 @@ import { More } from '../../parts/More';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { type Column, Table } from '../../parts/Table';
+import { Drift } from './Drift';
 import { command, type ResourceSearch } from './filter';
 
 const ResourceDrawer = lazy(() => import('./ResourceDrawer'));
@@ -50,6 +51,7 @@ const columns = (open: (r: Resource) => void): Column<Resource>[] => [
     ),
   },
   { name: 'Owner', width: 140, cell: (r) => <RefLink to={r.owner} /> },
+  { name: 'Drift', width: 130, cell: (r) => <Drift resource={r} /> },
   { name: 'Provider', wide: true, width: 160, cell: (r) => r.provider },
   { name: 'Age', wide: true, right: true, width: 110, cell: (r) => <Moment at={r.firstSeen} /> },
   {
@@ -71,18 +73,22 @@ const columns = (open: (r: Resource) => void): Column<Resource>[] => [
 export function Resources() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const { orphan, show, ...words } = search;
-  const query = useInfiniteQuery(resources({ ...words, orphan: orphan === 'true' || undefined }));
+  const { orphan, drifted, show, ...words } = search;
+  const query = useInfiniteQuery(
+    resources({ ...words, orphan: orphan === 'true' || undefined, drifted: drifted === 'true' || undefined }),
+  );
   const known = useQuery(spaces).data?.items ?? [];
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
-  const narrowed = Boolean(orphan) || Object.values(words).some(Boolean);
+  const narrowed = Boolean(orphan || drifted) || Object.values(words).some(Boolean);
   const set = (name: keyof ResourceSearch) => (value?: string | null) =>
     navigate({ search: (s) => ({ ...s, [name]: value || undefined }), replace: true });
+  const turn = (name: keyof ResourceSearch) => (e: { currentTarget: { checked: boolean } }) =>
+    set(name)(e.currentTarget.checked ? 'true' : undefined);
   return (
     <Page
       title="Resources"
       query={query}
-      about="What is under management in the newest states of all stacks: whose it is, how old, and what changed it."
+      about="What is under management in the newest states of all stacks: whose it is, how old, whether it has drifted, and what changed it."
       actions={
         <>
           <CopyCommand command={command(search)} />
@@ -127,12 +133,8 @@ export function Resources() {
           onChange={set('space')}
           w={130}
         />
-        <Checkbox
-          pb={8}
-          label="Stack deleted"
-          checked={orphan === 'true'}
-          onChange={(e) => set('orphan')(e.currentTarget.checked ? 'true' : undefined)}
-        />
+        <Checkbox pb={8} label="Drifted" checked={drifted === 'true'} onChange={turn('drifted')} />
+        <Checkbox pb={8} label="Stack deleted" checked={orphan === 'true'} onChange={turn('orphan')} />
       </Group>
       <Section flush>
         {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}

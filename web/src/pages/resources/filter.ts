@@ -1,5 +1,15 @@
 /** The words of the address of the page of resources. */
-export const resourceWords = ['text', 'stack', 'type', 'provider', 'owner', 'space', 'orphan', 'show'] as const;
+export const resourceWords = [
+  'text',
+  'stack',
+  'type',
+  'provider',
+  'owner',
+  'space',
+  'orphan',
+  'drifted',
+  'show',
+] as const;
 
 export type ResourceSearch = { [N in (typeof resourceWords)[number]]?: string };
 
@@ -8,12 +18,13 @@ const quoted = (word: string) => (plain.test(word) ? word : `'${word.replaceAll(
 
 /** The command that shows the same resources. */
 export function command(search: ResourceSearch): string {
-  const { text, orphan, show, ...rest } = search;
+  const { text, orphan, drifted, show, ...rest } = search;
   const flags = Object.entries(rest).flatMap(([name, value]) => (value ? [`--${name}`, quoted(value)] : []));
   return [
     'roadbed resources',
     ...(text ? [quoted(text)] : []),
     ...flags,
     ...(orphan === 'true' ? ['--orphan'] : []),
+    ...(drifted === 'true' ? ['--drifted'] : []),
   ].join(' ');
 }
