@@ -1,4 +1,5 @@
 import { Button, Group, Progress, Stack, Text } from '@mantine/core';
+import { useState } from 'react';
 import { useReplay } from '../../api/policies';
 import { Failure } from '../../parts/Failure';
 import { Moment } from '../../parts/Moment';
@@ -6,6 +7,7 @@ import { Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { Table } from '../../parts/Table';
 import { DecisionLink } from './Decisions';
+import { Publish } from './Publish';
 import { inOneLine, percent } from './words';
 
 const shown = 200;
@@ -13,6 +15,7 @@ const shown = 200;
 /** Which of all past decisions would have come out otherwise. */
 export function Replay({ policy, rego, changed }: { policy: string; rego: string; changed: boolean }) {
   const { progress, start, stop } = useReplay();
+  const [replayed, setReplayed] = useState<string>();
   const { running, done, looked, total, examined, skipped, failed } = progress;
   const begun = running || done || looked > 0;
   return (
@@ -24,9 +27,19 @@ export function Replay({ policy, rego, changed }: { policy: string; rego: string
             Stop
           </Button>
         ) : (
-          <Button size="compact-sm" variant="default" onClick={() => void start({ policy, rego })}>
-            {changed ? 'Replay the changed source over all decisions' : 'Replay it over all decisions'}
-          </Button>
+          <Group gap="xs">
+            <Button
+              size="compact-sm"
+              variant="default"
+              onClick={() => {
+                setReplayed(rego);
+                void start({ policy, rego });
+              }}
+            >
+              {changed ? 'Replay the changed source over all decisions' : 'Replay it over all decisions'}
+            </Button>
+            {changed && done && replayed === rego && <Publish policy={policy} rego={rego} />}
+          </Group>
         )
       }
     >
@@ -52,6 +65,11 @@ export function Replay({ policy, rego, changed }: { policy: string; rego: string
               </Text>
             </Group>
           </>
+        )}
+        {done && replayed !== rego && (
+          <Text size="sm" c="dimmed">
+            The source was changed since; replay it once more before it is published.
+          </Text>
         )}
         <Failure error={progress.error} title="The replay ended early" />
         {progress.changed.length > 0 && (
