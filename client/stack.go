@@ -99,7 +99,9 @@ type PlanChange struct {
 	Before          any    `json:"before,omitempty"`
 	After           any    `json:"after,omitempty"`
 	AfterUnknown    any    `json:"afterUnknown,omitempty" doc:"True where a value is known only after apply."`
-	Sensitive       bool   `json:"sensitive,omitempty" doc:"Some value was taken out."`
+	Sensitive       bool   `json:"sensitive,omitempty" doc:"Some value was taken out. One that becomes another is (sensitive value, changed) after."`
+
+	ReplacePaths []string `json:"replacePaths,omitempty" doc:"Attributes that force the replacement, such as disk[0].size."`
 }
 
 // Value is one output of a stack.

@@ -162,7 +162,7 @@ const runs = createRoute({
 const run = createRoute({
   getParentRoute: parent,
   path: '/runs/$id',
-  validateSearch: search('tab', 'step', 'line', 'action', 'text'),
+  validateSearch: search('tab', 'step', 'line', 'action', 'module', 'type', 'text'),
   component: lazyRouteComponent(() => import('./pages/run/Run'), 'RunPage'),
 });
 const applications = createRoute({

@@ -227,7 +227,7 @@ func (a *API) getPlan(ctx context.Context, in *RunInput) (*body[Plan], error) {
 func wireChanges(changes []stack.Change) []PlanChange {
 	out := make([]PlanChange, len(changes))
 	for i, c := range changes {
-		out[i] = PlanChange{Address: c.Address, PreviousAddress: c.PreviousAddr, Type: c.Type, Name: c.Name, Module: c.Module, Action: c.Action, Reason: c.Reason, Before: c.Before, After: c.After, AfterUnknown: c.AfterUnknown, Sensitive: c.Sensitive}
+		out[i] = PlanChange{Address: c.Address, PreviousAddress: c.PreviousAddr, Type: c.Type, Name: c.Name, Module: c.Module, Action: c.Action, Reason: c.Reason, Before: c.Before, After: c.After, AfterUnknown: c.AfterUnknown, Sensitive: c.Sensitive, ReplacePaths: c.Replaces}
 	}
 	return out
 }

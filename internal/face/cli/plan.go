@@ -108,12 +108,22 @@ func writeValues(w io.Writer, c client.PlanChange) {
 		case c.After == nil:
 			fmt.Fprintf(w, "      %s = %s\n", name, old)
 		default:
-			fmt.Fprintf(w, "      %s = %s -> %s\n", name, old, now)
+			fmt.Fprintf(w, "      %s = %s -> %s%s\n", name, old, now, forces(c, name))
 		}
 	}
 	if c.Sensitive {
 		fmt.Fprintln(w, "      (sensitive values are not shown)")
 	}
+}
+
+// forces tells whether an attribute, or something within it, has its resource replaced.
+func forces(c client.PlanChange, name string) string {
+	for _, path := range c.ReplacePaths {
+		if rest, within := strings.CutPrefix(path, name); within && (rest == "" || rest[0] == '.' || rest[0] == '[') {
+			return " # forces replacement"
+		}
+	}
+	return ""
 }
 
 // compact gives a value on one line that fits a terminal.

@@ -13,6 +13,7 @@ func TestAPlanIsToldResourceByResource(t *testing.T) {
 		Changes: []client.PlanChange{
 			{Address: "aws_s3_bucket.logs", Action: "create", After: map[string]any{"bucket": "logs", "acl": nil}, AfterUnknown: map[string]any{"arn": true}},
 			{Address: "aws_instance.web", Action: "replace", Reason: "replace_because_tainted", Before: map[string]any{"size": 1.0, "zone": "a"}, After: map[string]any{"size": 2.0, "zone": "a"}, Sensitive: true},
+			{Address: "aws_instance.disk", Action: "replace", ReplacePaths: []string{"disk[0].size"}, Before: map[string]any{"disk": 1.0, "disks": 1.0}, After: map[string]any{"disk": 2.0, "disks": 2.0}},
 			{Address: "aws_instance.old", Action: "delete", Before: map[string]any{"size": 1.0}},
 			{Address: "module.a.thing.new", PreviousAddress: "thing.old", Action: "move"},
 			{Address: "aws_instance.same", Action: "no-op", Before: map[string]any{"size": 1.0}, After: map[string]any{"size": 1.0}},
@@ -31,6 +32,9 @@ func TestAPlanIsToldResourceByResource(t *testing.T) {
 -/+ aws_instance.web (replace because tainted)
       size = 1 -> 2
       (sensitive values are not shown)
+-/+ aws_instance.disk
+      disk = 1 -> 2 # forces replacement
+      disks = 1 -> 2
   - aws_instance.old
       size = 1
  -> module.a.thing.new (was thing.old)

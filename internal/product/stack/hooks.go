@@ -171,6 +171,9 @@ func phaseWord(phase string) string {
 // around gives what of a script runs the hooks of a phase; "" for none.
 func (g Given) around(phase string) string {
 	var b strings.Builder
+	if len(g.Hooks[phase]) > 0 {
+		fmt.Fprintf(&b, "roadbed_phase %s\n", quoted("hooks "+phaseWord(phase)))
+	}
 	for i, h := range g.Hooks[phase] {
 		name := fmt.Sprintf("the hook %s of %s", phaseWord(phase), h.From)
 		if i > 0 && g.Hooks[phase][i-1].From == h.From || i+1 < len(g.Hooks[phase]) && g.Hooks[phase][i+1].From == h.From {
@@ -206,7 +209,7 @@ func (g Given) planning() string {
 		return planScript
 	}
 	return begin + backend + hooking + g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(atBeforePlan) + ours +
-		planAlone + planIt + g.around(atAfterPlan) + planMark
+		planAlone + planIt + g.around(atAfterPlan) + planMark + phaseDone
 }
 
 // runState is what hooks of an apply see of its state, and its engine as the plan has it: OpenTofu refuses another value.
@@ -223,7 +226,7 @@ func (g Given) applying(before, after string) string {
 	}
 	return applyBegin + begin + backend + guard + hooking + "roadbed_planned=$" + runState + "\n" + runState + "=" + state + "\n" +
 		g.around(atBeforeInit) + applyPrepare + g.around(atAfterInit) + g.around(before) +
-		guarded + runState + "=$roadbed_planned\n" + applyIt + runState + "=" + state + "\n" + g.around(after) + "echo yes > \"$ROADBED_WORK/applied\"\n"
+		guarded + runState + "=$roadbed_planned\n" + applyIt + runState + "=" + state + "\n" + g.around(after) + "echo yes > \"$ROADBED_WORK/applied\"\n" + phaseDone
 }
 
 // applyPhases gives the phases around the apply of a run.
@@ -309,7 +312,7 @@ func goneOn(v *run.View, since *run.Step) bool {
 }
 
 // afterScript needs no engine.
-const afterScript = `set -eu
+const afterScript = phasing + `set -eu
 trap : TERM
 `
 

@@ -57,7 +57,7 @@ const EngineIs = "ROADBED_ENGINE_IS"
 // .terraform are not run as providers. Each process of an engine takes tens of milliseconds only to begin, so that what
 // can be known without one is; and where no provider shares the step's memory, swift has the engine collect its garbage
 // less often, which is a quarter of its time.
-const begin = `set -eu
+const begin = phasing + `set -eu
 trap : TERM # a shell that ends would take the engine with it
 export TF_DATA_DIR="$ROADBED_WORK/engine"
 if [ -z "${ROADBED_ENGINE:-}" ] || [ ! -x "$ROADBED_ENGINE" ]; then
@@ -106,6 +106,7 @@ const prepare = initialize + ours
 
 // initialize and ours are its halves: what of hooks runs between them and a plan is followed by ours once more.
 const initialize = `
+roadbed_phase init
 GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -reconfigure
 `
 
@@ -131,7 +132,7 @@ fi
 // planScript also tells whether OpenTofu was alone: where it has fetched no provider, it needs no preparing to read its
 // plan, nor to apply it. A plan that the configuration has encrypted is read with the configuration. Programs of the
 // repository may tell so too; then what needs a provider fails for want of it.
-const planScript = begin + backend + prepare + planAlone + planIt + planMark
+const planScript = begin + backend + prepare + planAlone + planIt + planMark + phaseDone
 
 const planAlone = `
 alone=
@@ -144,6 +145,7 @@ fi
 `
 
 const planIt = `
+roadbed_phase plan
 code=0
 "$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out="$ROADBED_WORK/plan.bin" || code=$?
 case $code in 0|2) ;; *) exit $code ;; esac
@@ -162,8 +164,10 @@ esac
 const (
 	showScript = begin + `
 unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another plan
+roadbed_phase init
 GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
-` + showIt + askInfracost
+roadbed_phase show
+` + showIt + askInfracost + phaseDone
 	showAlone = `set -eu
 trap : TERM # as above
 export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
@@ -175,7 +179,7 @@ export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
 // applyScript begins without the file in which an engine leaves a state that it could not write: one that the repository
 // brings along is nobody's. A plan names its backend, which was looked at before it was made. Where there are locked
 // providers, applying wants to see the file as planning left it.
-const applyScript = applyBegin + begin + backend + applyPrepare + applyIt
+const applyScript = applyBegin + begin + backend + applyPrepare + applyIt + phaseDone
 
 const applyBegin = `rm -f errored.tfstate
 `
@@ -189,6 +193,7 @@ fi
 `
 
 const applyIt = `
+roadbed_phase apply
 "$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=10m "$ROADBED_WORK/plan.bin"
 `
 

@@ -36,7 +36,7 @@ func TestABackendThatIsNotOursIsSeen(t *testing.T) {
 			}
 			kept := write("kept", "{\n\"version\": 3,\n\"backend\": {\n"+c.backend+"\n}\n}\n")
 			engine := write("engine", "#!/bin/sh\ncp "+kept+" \"$TF_DATA_DIR/terraform.tfstate\"\n")
-			sh := exec.CommandContext(t.Context(), "/bin/sh", "-c", "set -eu\n"+prepare)
+			sh := exec.CommandContext(t.Context(), "/bin/sh", "-c", phasing+"set -eu\n"+prepare)
 			sh.Env = []string{"PATH=/usr/bin:/bin", "ROADBED_ENGINE=" + engine, "TF_DATA_DIR=" + dir}
 			out, err := sh.CombinedOutput()
 			if c.ours != (err == nil) || !c.ours && !strings.Contains(string(out), "names a backend") {

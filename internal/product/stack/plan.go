@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -83,11 +84,15 @@ type Change struct {
 	AfterUnknown any
 	PreviousAddr string
 	Importing    json.RawMessage // from what it is imported, in the engine's shape; nil for what is not
+	Replaces     []string        // paths of the attributes that force a replacement, such as disk[0].size
 	Sensitive    bool            // some value was taken out
 }
 
-// maskedValue stands where a sensitive value was.
-const maskedValue = "(sensitive value)"
+// maskedValue stands where a sensitive value was, and maskedChange where it becomes another one.
+const (
+	maskedValue  = "(sensitive value)"
+	maskedChange = "(sensitive value, changed)"
+)
 
 type planFile struct {
 	FormatVersion   string                `json:"format_version"`
@@ -117,6 +122,7 @@ type planDetail struct {
 	AfterUnknown    any             `json:"after_unknown"`
 	BeforeSensitive any             `json:"before_sensitive"`
 	AfterSensitive  any             `json:"after_sensitive"`
+	ReplacePaths    [][]any         `json:"replace_paths,omitempty"`
 	Importing       json.RawMessage `json:"importing"`
 }
 
@@ -179,9 +185,12 @@ func (p *Plan) count(action string) {
 func detail(address string, d planDetail) Change {
 	before, hidB := redact(d.Before, d.BeforeSensitive, 0)
 	after, hidA := redact(d.After, d.AfterSensitive, 0)
+	if hidB && hidA {
+		after = tellChanged(d.Before, d.After, before, after, 0)
+	}
 	c := Change{
 		Address: address, Actions: d.Actions, Action: actionWord(d), Before: before, After: after,
-		AfterUnknown: d.AfterUnknown, Sensitive: hidB || hidA,
+		AfterUnknown: d.AfterUnknown, Sensitive: hidB || hidA, Replaces: replacing(d.ReplacePaths),
 	}
 	if d.imports() {
 		c.Importing = d.Importing
@@ -190,6 +199,75 @@ func detail(address string, d planDetail) Change {
 }
 
 func (d planDetail) imports() bool { return len(d.Importing) > 0 && string(d.Importing) != "null" }
+
+// tellChanged marks in what is shown of after where a sensitive value becomes another one: both are shown alike.
+func tellChanged(rawBefore, rawAfter, before, after any, depth int) any {
+	if depth > maxDepth {
+		return after
+	}
+	switch a := after.(type) {
+	case string:
+		if a == maskedValue && before == any(maskedValue) && !reflect.DeepEqual(rawBefore, rawAfter) {
+			return maskedChange
+		}
+	case map[string]any:
+		b, is := before.(map[string]any)
+		rb, isRaw := rawBefore.(map[string]any)
+		ra, isToo := rawAfter.(map[string]any)
+		if !is || !isRaw || !isToo {
+			return after
+		}
+		out := make(map[string]any, len(a))
+		for k, v := range a {
+			out[k] = tellChanged(rb[k], ra[k], b[k], v, depth+1)
+		}
+		return out
+	case []any:
+		b, is := before.([]any)
+		rb, isRaw := rawBefore.([]any)
+		ra, isToo := rawAfter.([]any)
+		if !is || !isRaw || !isToo {
+			return after
+		}
+		out := slices.Clone(a)
+		for i := range min(len(a), len(b)) {
+			out[i] = tellChanged(rb[i], ra[i], b[i], a[i], depth+1)
+		}
+		return out
+	}
+	return after
+}
+
+// Bounds of the paths that are told of one change.
+const (
+	mostReplacing = 100
+	mostPath      = 500 // bytes
+)
+
+// replacing writes paths as people read them: disk[0].size.
+func replacing(paths [][]any) (all []string) {
+	for _, path := range paths[:min(len(paths), mostReplacing)] {
+		var b strings.Builder
+		for _, step := range path {
+			switch step := step.(type) {
+			case string:
+				if b.Len() > 0 {
+					b.WriteByte('.')
+				}
+				b.WriteString(step)
+			case float64:
+				fmt.Fprintf(&b, "[%v]", step)
+			}
+			if b.Len() > mostPath {
+				break
+			}
+		}
+		if text := cut(b.String(), mostPath); text != "" && !slices.Contains(all, text) {
+			all = append(all, text)
+		}
+	}
+	return all
+}
 
 func actionWord(d planDetail) string {
 	switch {

@@ -62,6 +62,37 @@ func TestWhatIsNoPlanIsRefused(t *testing.T) {
 	}
 }
 
+// That a secret becomes another is told, and neither is shown; one that stays looks the same on both sides.
+func TestASecretThatChangesIsMarked(t *testing.T) {
+	t.Parallel()
+	p, err := stack.ReadPlan([]byte(`{"format_version": "1.2", "resource_changes": [{"address": "db.main", "change": {
+		"actions": ["delete", "create"],
+		"before": {"password": "old-one", "same": "stays", "user": {"key": "old-two", "name": "a"}, "tokens": ["t1", "t2"], "whole": "old-three", "gone": "old-four"},
+		"after":  {"password": "new-one", "same": "stays", "user": {"key": "new-two", "name": "b"}, "tokens": ["t1", "t3", "t4"], "whole": {"in": "new-three"}},
+		"before_sensitive": {"password": true, "same": true, "user": {"key": true}, "tokens": [true, true], "whole": true, "gone": true},
+		"after_sensitive":  {"password": true, "same": true, "user": {"key": true}, "tokens": [true, true, true], "whole": {"in": true}},
+		"after_unknown": {"made": true},
+		"replace_paths": [["user", "key"], ["tokens", 1], ["user", "key"], []]}}],
+		"output_changes": {"key": {"actions": ["update"], "before": "old-five", "after": "new-five", "before_sensitive": true, "after_sensitive": true}}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const is, was = "(sensitive value, changed)", "(sensitive value)"
+	want := `{"password":"` + is + `","same":"` + was + `","tokens":["` + was + `","` + is + `","` + was + `"],"user":{"key":"` + is + `","name":"b"},"whole":{"in":"` + was + `"}}`
+	if got := string(mustJSON(t, p.Changes[0].After)); got != want {
+		t.Errorf("after is shown as %s, want %s", got, want)
+	}
+	if p.Outputs[0].After != is || p.Outputs[0].Before != was {
+		t.Errorf("the output is shown as %v and %v", p.Outputs[0].Before, p.Outputs[0].After)
+	}
+	if got := string(mustJSON(t, p.Changes[0].Replaces)); got != `["user.key","tokens[1]"]` {
+		t.Errorf("what forces the replacement is %s", got)
+	}
+	if shown := string(mustJSON(t, p)); strings.Contains(shown, "old-") || strings.Contains(shown, "new-") {
+		t.Errorf("a secret is shown: %s", shown)
+	}
+}
+
 // value is any JSON value whose texts are open or secret, with the mark of what is secret in it.
 func value(t *rapid.T, depth int) (v, mark any) {
 	switch kind := rapid.IntRange(0, 5).Draw(t, "kind"); {
@@ -129,7 +160,7 @@ func TestNoSecretOfAnyShapeIsShown(t *testing.T) {
 	})
 }
 
-func mustJSON(t *rapid.T, v any) []byte {
+func mustJSON(t interface{ Fatal(args ...any) }, v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
 		t.Fatal(err)

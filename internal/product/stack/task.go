@@ -13,10 +13,11 @@ const maxCommand = 8 << 10
 
 // performing gives what a task runs: a command beside the configuration, with the stack's state at hand.
 func (g Given) performing() string {
-	return begin + backend + hooking + g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(atBeforePerform) + performIt + g.around(atAfterPerform)
+	return begin + backend + hooking + g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(atBeforePerform) + performIt + g.around(atAfterPerform) + phaseDone
 }
 
 const performIt = `
+roadbed_phase command
 tofu() { "$ROADBED_ENGINE" "$@"; }
 terraform() { "$ROADBED_ENGINE" "$@"; }
 eval "$ROADBED_TASK"

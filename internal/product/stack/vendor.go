@@ -173,13 +173,14 @@ type parts struct {
 // laid gives the script of a step, with hooks around its parts.
 func (g Given) laid(p parts, before, after string) string {
 	if !g.hooked(atBeforeInit, atAfterInit, before, after) {
-		return p.begin + p.initialize + p.do
+		return phasing + p.begin + begun("init", p.initialize) + begun(phaseOf(before), p.do) + phaseDone
 	}
-	script := p.begin + p.guard + hooking + g.around(atBeforeInit) + p.initialize + g.around(atAfterInit) + g.around(before) + p.guarded + p.do + g.around(after)
+	script := phasing + p.begin + p.guard + hooking + g.around(atBeforeInit) + begun("init", p.initialize) + g.around(atAfterInit) +
+		g.around(before) + p.guarded + begun(phaseOf(before), p.do) + g.around(after)
 	if before == atBeforeApply || before == atBeforeDestroy {
 		script += "echo yes > \"$ROADBED_WORK/applied\"\n"
 	}
-	return script
+	return script + phaseDone
 }
 
 // wantVersion has a program be of the version that the stack asks for, in its own first numbers.

@@ -63,18 +63,21 @@ export function useReplan({ id, version }: { id: string; version: number }) {
   });
 }
 
-export type StackRunType = 'tracked' | 'proposed' | 'destroy' | 'drift';
+export interface StackOrder {
+  type: 'tracked' | 'proposed' | 'destroy' | 'drift' | 'task';
+  /** Of a destroy run: what depends on the stack goes first. */
+  dependents?: boolean;
+  /** Of drift: what is found is followed by a tracked run. */
+  reconcile?: boolean;
+  /** Of a task. */
+  command?: string;
+}
 
 export function useStackRun(namespace: string, name: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ type, dependents }: { type: StackRunType; dependents?: boolean }) =>
-      body(
-        api.POST('/api/v1/stacks/{namespace}/{name}/runs', {
-          params: { path: { namespace, name } },
-          body: { type, dependents },
-        }),
-      ),
+    mutationFn: (order: StackOrder) =>
+      body(api.POST('/api/v1/stacks/{namespace}/{name}/runs', { params: { path: { namespace, name } }, body: order })),
     onSuccess: () => client.invalidateQueries({ queryKey: ['stack', namespace, name] }),
   });
 }

@@ -7088,7 +7088,9 @@ export interface components {
             name?: string;
             previousAddress?: string;
             reason?: string;
-            /** @description Some value was taken out. */
+            /** @description Attributes that force the replacement, such as disk[0].size. */
+            replacePaths?: string[] | null;
+            /** @description Some value was taken out. One that becomes another is (sensitive value, changed) after. */
             sensitive?: boolean;
             type?: string;
         };

@@ -13,12 +13,14 @@ interface Props {
   error: unknown;
   /** Must be typed before it is done. */
   name?: string;
+  /** It destroys nothing by itself. */
+  calm?: boolean;
   close: () => void;
   act: () => void;
 }
 
-/** Asks before something destructive is done. */
-export function Ask({ title, says, label, command, busy, error, name, close, act }: Props) {
+/** Asks before something is done that has consequences. */
+export function Ask({ title, says, label, command, busy, error, name, calm, close, act }: Props) {
   const [typed, setTyped] = useState('');
   const submit = (event: FormEvent) => {
     event.preventDefault();
@@ -44,7 +46,12 @@ export function Ask({ title, says, label, command, busy, error, name, close, act
             <Button variant="default" onClick={close}>
               Keep it as it is
             </Button>
-            <Button type="submit" color="red" loading={busy} disabled={Boolean(name) && typed !== name}>
+            <Button
+              type="submit"
+              color={calm ? undefined : 'red'}
+              loading={busy}
+              disabled={Boolean(name) && typed !== name}
+            >
               {label}
             </Button>
           </Group>

@@ -9,12 +9,19 @@ import { Deeds } from '../catalog/Deeds';
 import { EditFields } from './EditFields';
 import { changedFields, editCommand, type Fields, fieldsOf } from './edit';
 
+interface Props {
+  entity: Entity;
+  /** The document to begin with, where it was changed elsewhere. */
+  begin?: string;
+  close: () => void;
+}
+
 /** Edits what is declared of an entity: fields, or its whole document. It is shown what it will do before it is done. */
-export default function EditEntity({ entity, close }: { entity: Entity; close: () => void }) {
+export default function EditEntity({ entity, begin, close }: Props) {
   const [begun] = useState(() => fieldsOf(entity));
   const [fields, setFields] = useState<Fields>(begun);
-  const [text, setText] = useState(() => toYAML(entity.document));
-  const [look, setLook] = useState('form');
+  const [text, setText] = useState(() => begin ?? toYAML(entity.document));
+  const [look, setLook] = useState(begin === undefined ? 'form' : 'yaml');
   const [message, setMessage] = useState('');
   const [propose, setPropose] = useState(false);
   const preview = usePreviewEdit();

@@ -8,6 +8,7 @@ import { Section } from '../../parts/Page';
 import { RefLink } from '../../parts/RefLink';
 import { Table } from '../../parts/Table';
 import { DecisionLink } from './Decisions';
+import { Publish } from './Publish';
 import { inOneLine, percent } from './words';
 
 const shown = 200;
@@ -23,6 +24,7 @@ export function Replay({ policy, rego, changed }: { policy: PolicyDetail; rego: 
   const [labels, setLabels] = useState(policy.labels ?? []);
   const moved = labels.join() !== (policy.labels ?? []).join();
   const attach = moved ? { labels, stacks: policy.subjects ?? [] } : undefined;
+  const [replayed, setReplayed] = useState<string>();
   const { running, done, looked, total, examined, skipped, failed } = progress;
   const begun = running || done || looked > 0;
   return (
@@ -38,17 +40,24 @@ export function Replay({ policy, rego, changed }: { policy: PolicyDetail; rego: 
             <Button
               size="compact-sm"
               variant="default"
-              onClick={() => void start({ policy: policy.ref, rego, ...(attach && { attach }) })}
+              onClick={() => {
+                setReplayed(moved ? undefined : rego);
+                void start({ policy: policy.ref, rego, ...(attach && { attach }) });
+              }}
             >
               {words(changed, moved)}
             </Button>
             <Button
               size="compact-sm"
               variant="default"
-              onClick={() => void start({ policy: policy.ref, gone: true })}
+              onClick={() => {
+                setReplayed(undefined);
+                void start({ policy: policy.ref, gone: true });
+              }}
             >
               Replay without it
             </Button>
+            {changed && done && replayed === rego && <Publish policy={policy.ref} rego={rego} />}
           </Group>
         )
       }
@@ -82,6 +91,11 @@ export function Replay({ policy, rego, changed }: { policy: PolicyDetail; rego: 
               </Text>
             </Group>
           </>
+        )}
+        {done && replayed !== undefined && replayed !== rego && (
+          <Text size="sm" c="dimmed">
+            The source was changed since; replay it once more before it is published.
+          </Text>
         )}
         <Failure error={progress.error} title="The replay ended early" />
         {progress.changed.length > 0 && (

@@ -26,3 +26,9 @@ export function inOneLine(outcome: Record<string, string[] | null>): string {
 export function percent(looked: number, total: number): number {
   return total > 0 ? Math.min(100, Math.floor((looked / total) * 100)) : 0;
 }
+
+/** A policy's document with another source. */
+export function withRego(document: unknown, rego: string): unknown {
+  const whole = (document && typeof document === 'object' ? document : {}) as { spec?: object };
+  return { ...whole, spec: { ...whole.spec, rego } };
+}

@@ -1,7 +1,11 @@
 import { Checkbox } from '@mantine/core';
+import { useState } from 'react';
 import type { PlanChange } from '../../api/types';
+import { Diff } from '../../parts/Diff';
+import { type Attribute, attributes, forces } from './attributes';
 import classes from './Change.module.css';
-import { type Attribute, attributes, groupOf, planGroups } from './plan';
+import { groupOf, planGroups } from './plan';
+import { sayReason } from './reason';
 
 /** One resource of a plan; its attributes before and after are shown when it is opened. */
 export function Change({ change, open, turned, pick }: Props) {
@@ -34,8 +38,13 @@ interface Props {
 
 function Details({ change, open, turned }: Props) {
   const group = planGroups.find((g) => g.name === groupOf(change.action));
+  const [seen, setSeen] = useState(open); // thousands of them are not worked out before anybody looks
+  const toggled = (now: boolean) => {
+    if (now) setSeen(true);
+    turned?.(now);
+  };
   return (
-    <details className={classes.change} open={open} onToggle={(e) => turned?.(e.currentTarget.open)}>
+    <details className={classes.change} open={open} onToggle={(e) => toggled(e.currentTarget.open)}>
       <summary className={classes.summary} data-group={group?.name}>
         <span className={classes.sign} aria-hidden>
           {group?.sign}
@@ -43,13 +52,21 @@ function Details({ change, open, turned }: Props) {
         <span className={classes.address}>{change.address}</span>
         <span className={classes.action}>{group?.name === 'other' ? change.action : group?.label}</span>
       </summary>
-      <div className={classes.inside}>
-        {change.previousAddress && <p>Moved from {change.previousAddress}</p>}
-        {change.reason && <p>{change.reason}</p>}
-        {change.sensitive && <p>Sensitive values are not shown.</p>}
-        <Attributes change={change} />
-      </div>
+      {(seen || open) && <Inside change={change} />}
     </details>
+  );
+}
+
+function Inside({ change }: { change: PlanChange }) {
+  const replacing = change.replacePaths ?? [];
+  return (
+    <div className={classes.inside}>
+      {change.previousAddress && <p>Moved from {change.previousAddress}</p>}
+      {change.reason && <p>{sayReason(change.reason)}</p>}
+      {replacing.length > 0 && <p>What forces the replacement: {replacing.join(', ')}</p>}
+      {change.sensitive && <p>Sensitive values are not shown.</p>}
+      <Attributes change={change} />
+    </div>
   );
 }
 
@@ -66,13 +83,25 @@ function Attributes({ change }: { change: PlanChange }) {
         </tr>
       </thead>
       <tbody>
-        {rows.map((row) => (
-          <tr key={row.path}>
-            <th scope="row">{row.path || 'value'}</th>
-            <td data-side="before">{row.before ?? ''}</td>
-            <td data-side="after">
-              <After row={row} />
-            </td>
+        {rows.map((row, i) => (
+          // biome-ignore lint/suspicious/noArrayIndexKey: a list may have an element less and one more at one place
+          <tr key={`${row.path} ${i}`}>
+            <th scope="row">
+              {row.path || 'value'}
+              {forces(row.path, change.replacePaths) && <span className={classes.forces}>forces replacement</span>}
+            </th>
+            {row.diff === undefined ? (
+              <>
+                <td data-side="before">{row.before ?? ''}</td>
+                <td data-side="after">
+                  <After row={row} />
+                </td>
+              </>
+            ) : (
+              <td colSpan={2}>
+                <Diff text={row.diff} label={`How ${row.path || 'the value'} changes`} />
+              </td>
+            )}
           </tr>
         ))}
       </tbody>

@@ -1,13 +1,15 @@
-import { ActionIcon, Switch, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Button, Switch, TextInput, Tooltip } from '@mantine/core';
 import { IconDownload, IconSearch } from '@tabler/icons-react';
 import { useVirtualizer } from '@tanstack/react-virtual';
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { address } from '../../api/address';
 import { useFollowed } from '../../api/live';
 import type { Problem } from '../../api/problem';
+import { lineOfRow, phasesOf, type Row, rowsOf } from './folds';
 import { LogLine } from './LogLine';
+import { LogPhase } from './LogPhase';
 import classes from './LogView.module.css';
-import { append, emptyLog, search } from './log';
+import { append, emptyLog } from './log';
 
 interface Props {
   run: string;
@@ -24,8 +26,10 @@ interface Props {
 const nearEnd = 24;
 /** The height of a line that has not been shown yet, in pixels. */
 const lineHeight = 20;
+const phaseHeight = 32;
+const keyOf = (row: Row | undefined, i: number) => (row ? `${row.phase ? 'phase ' : ''}${lineOfRow(row)}` : i);
 
-/** A step's log, live, with search, follow and download. It starts anew when given another key. */
+/** A step's log, live, its phases folded when they are over, with search, follow and download. It starts anew when given another key. */
 export function LogView({ run, step, attempt, title, line, choose }: Props) {
   const [log, setLog] = useState(emptyLog);
   const [text, setText] = useState('');
@@ -37,30 +41,33 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
     log: (piece) => setLog((l) => append(l, piece)),
     end: () => setLog((l) => ({ ...l, done: true })),
   });
-  const lines = useMemo(() => search(log, text), [log, text]);
+  const [turned, setTurned] = useState<ReadonlyMap<number, boolean>>(new Map());
+  const phases = useMemo(() => phasesOf(log, turned, line), [log, turned, line]);
+  const lines = useMemo(() => rowsOf(log, phases, text), [log, phases, text]);
+  const allOpen = phases.every((p) => p.open);
   const rows = useVirtualizer({
     count: lines.length,
     getScrollElement: () => box.current,
-    estimateSize: () => lineHeight,
-    getItemKey: (i) => lines[i]?.number ?? i,
+    estimateSize: (i) => (lines[i]?.phase ? phaseHeight : lineHeight),
+    getItemKey: (i) => keyOf(lines[i], i),
     overscan: 30,
   });
 
   // Lines that are dropped from the beginning don't move what is read.
-  const dropped = useRef(0);
+  const held = useRef(lines);
   useLayoutEffect(() => {
-    const gone = log.dropped - dropped.current;
-    dropped.current = log.dropped;
+    const gone = held.current.filter((row) => row.line && row.line.number <= log.dropped).length;
+    held.current = lines;
     if (gone === 0 || follow || text || !box.current) return;
     top.current = Math.max(0, box.current.scrollTop - gone * lineHeight);
     box.current.scrollTop = top.current;
-  }, [log.dropped, follow, text]);
+  }, [log.dropped, lines, follow, text]);
 
   useEffect(() => {
     if (follow && lines.length > 0) rows.scrollToIndex(lines.length - 1, { align: 'end' });
   }, [follow, lines.length, rows]);
   useEffect(() => {
-    const at = sought ? lines.findIndex((l) => l.number === sought) : -1;
+    const at = sought ? lines.findIndex((row) => lineOfRow(row) === sought) : -1;
     if (at < 0) return;
     if (log.done) setSought(undefined);
     rows.scrollToIndex(at, { align: 'center' });
@@ -68,6 +75,10 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
 
   // The address leads to its line until all has come, or its reader goes elsewhere.
   const leave = () => setSought(undefined);
+  const turn = (line: number, open: boolean) => {
+    setFollow(false);
+    setTurned((before) => new Map(before).set(line, open));
+  };
   const stay = () => {
     setFollow(false);
     choose(line ? String(line) : undefined);
@@ -94,6 +105,16 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
           onChange={(e) => setText(e.currentTarget.value)}
         />
         {text && <span>{lines.length} lines</span>}
+        {phases.length > 1 && !text && (
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            color="gray"
+            onClick={() => setTurned(new Map(phases.map((p) => [p.line, !allOpen])))}
+          >
+            {allOpen ? 'Fold all' : 'Open all'}
+          </Button>
+        )}
         <Switch
           size="xs"
           label="Follow"
@@ -143,16 +164,17 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
                   key={row.key}
                   ref={rows.measureElement}
                   data-index={row.index}
-                  data-chosen={one?.number === line || undefined}
+                  data-chosen={(one && lineOfRow(one) === line) || undefined}
                   className={classes.line}
                   style={{ transform: `translateY(${row.start}px)` }}
                 >
-                  {one && (
+                  {one?.phase && <LogPhase phase={one.phase} turn={() => turn(one.phase.line, !one.phase.open)} />}
+                  {one?.line && (
                     <LogLine
-                      line={one}
+                      line={one.line}
                       choose={() => {
                         setFollow(false);
-                        choose(String(one.number));
+                        choose(String(one.line.number));
                       }}
                     />
                   )}

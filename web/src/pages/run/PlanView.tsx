@@ -1,8 +1,8 @@
-import { Group, SegmentedControl, Text } from '@mantine/core';
+import { Group, SegmentedControl, Select, Text } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useMemo, useState } from 'react';
 import { asProblem } from '../../api/problem';
 import { plan as planQuery } from '../../api/queries';
 import type { PlanChange, RunDetail } from '../../api/types';
@@ -13,8 +13,9 @@ import { partsOf } from '../../words/vendor';
 import type { Pick } from './Change';
 import { ChangeList } from './ChangeList';
 import { Cost } from './Cost';
-import { counts, filterPlan, planGroups } from './plan';
+import { counts, filterPlan, modulesOf, type PlanFilter, planGroups, rootModule } from './plan';
 import { ReplanBar } from './ReplanBar';
+import { Types } from './Types';
 
 const route = getRouteApi('/shell/runs/$id');
 
@@ -76,6 +77,9 @@ function Resources({ title, run, changes }: { title: string; run: RunDetail; cha
   );
 }
 
+/** Of a plan with more changes its types are counted. */
+const many = 20;
+
 interface ChangesProps {
   title: string;
   changes: PlanChange[];
@@ -86,12 +90,15 @@ interface ChangesProps {
 function Changes({ title, changes, filtered, pick }: ChangesProps) {
   const search = route.useSearch();
   const navigate = route.useNavigate();
-  const { action, text = '' } = filtered ? search : {};
+  const { action, module, type, text = '' }: PlanFilter = filtered ? search : {};
   const n = counts(changes);
   const total = Object.values(n).reduce((a, b) => a + b, 0);
-  const shown = filterPlan(changes, action, text);
-  const set = (next: { action?: string; text?: string }) =>
-    navigate({ search: (s) => ({ ...s, ...next }), replace: true });
+  const modules = useMemo(() => (filtered ? modulesOf(changes) : []), [filtered, changes]);
+  const shown = useMemo(
+    () => filterPlan(changes, { action, module, type, text }),
+    [changes, action, module, type, text],
+  );
+  const set = (next: PlanFilter) => navigate({ search: (s) => ({ ...s, ...next }), replace: true });
 
   return (
     <Section title={title} flush actions={<Summary n={n} />}>
@@ -109,6 +116,22 @@ function Changes({ title, changes, filtered, pick }: ChangesProps) {
                 .map((g) => ({ value: g.name as string, label: `${g.sign} ${n[g.name]} ${g.label}` })),
             ]}
           />
+          {(modules.length > 1 || module) && (
+            <Select
+              size="xs"
+              w={220}
+              aria-label="Of which module"
+              placeholder="All modules"
+              clearable
+              clearButtonProps={{ 'aria-label': 'All modules' }}
+              searchable
+              limit={200}
+              nothingFoundMessage="No module is like that"
+              value={module ?? null}
+              onChange={(value) => set({ module: value ?? undefined })}
+              data={modules.map(({ name, n }) => ({ value: name, label: `${moduleName(name)} (${n})` }))}
+            />
+          )}
           <FilterText
             size="xs"
             style={{ flex: 1, minWidth: 160 }}
@@ -120,15 +143,20 @@ function Changes({ title, changes, filtered, pick }: ChangesProps) {
           />
         </Group>
       )}
+      {filtered && (total > many || type) && (
+        <Types changes={changes} chosen={type} choose={(next) => set({ type: next })} />
+      )}
       <ChangeList changes={shown} pick={pick} />
       {shown.length === 0 && (
         <Empty title={total === 0 ? 'Nothing changes' : 'No change is like that'}>
-          {total === 0 ? 'What is there is what the code says.' : 'Take the filter away to see all.'}
+          {total === 0 ? 'What is there is what the code says.' : 'Take the filters away to see all.'}
         </Empty>
       )}
     </Section>
   );
 }
+
+const moduleName = (name: string) => (name === rootModule ? 'No module' : name.replace(/^module\./, ''));
 
 function Summary({ n }: { n: ReturnType<typeof counts> }) {
   return (

@@ -21,6 +21,7 @@ import { PlanView } from './PlanView';
 import { Review } from './Review';
 import { RunOutcome } from './RunOutcome';
 import { mayChange } from './steps';
+import { Timeline } from './Timeline';
 import { Waits } from './Waits';
 import { Work } from './Work';
 
@@ -55,6 +56,7 @@ export function RunPage() {
       about={<About run={run} />}
       actions={<Actions run={run} />}
     >
+      <Timeline run={run} />
       {run.reason && (
         <Alert color={run.state === 'failed' ? 'red' : 'gray'} variant="light" p="sm" role="status">
           {run.reason}

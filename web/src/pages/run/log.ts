@@ -8,6 +8,15 @@ export interface Line {
   raw?: string;
 }
 
+/** Where a phase of a step begins, as its script says in a line of its own: "── init, at 0.4 s ──". */
+export interface Mark {
+  /** The number of that line. */
+  line: number;
+  name: string;
+  /** When, in seconds since the first one; where the machine tells it. */
+  at?: number;
+}
+
 /** A log as it is held for showing: its lines, where it goes on, and whether more may come. */
 export interface LogText {
   lines: Line[];
@@ -18,9 +27,11 @@ export interface LogText {
   /** Lines that were dropped from the beginning to keep the page light. */
   dropped: number;
   done: boolean;
+  /** Those of the lines that are held, and the last before them. */
+  marks: Mark[];
 }
 
-export const emptyLog: LogText = { lines: [], open: '', next: 0, dropped: 0, done: false };
+export const emptyLog: LogText = { lines: [], open: '', next: 0, dropped: 0, done: false, marks: [] };
 
 /** How many lines are kept for showing; the whole log can be downloaded. */
 export const keptLines = 20_000;
@@ -39,6 +50,15 @@ function lineOf(written: string, number: number): Line {
   return text === raw ? { number, text } : { number, text, raw };
 }
 
+const markLine =
+  /^── (hooks (?:before|after) [a-z]+|init|plan|show|apply|command|done)(?:, at (\d{1,9}(?:\.\d)?) s)? ──$/;
+
+/** What a line says of a phase; undefined for any other line. */
+export function markOf(line: Line): Mark | undefined {
+  const [, name, at] = markLine.exec(line.text) ?? [];
+  return name ? { line: line.number, name, at: at === undefined ? undefined : Number(at) } : undefined;
+}
+
 /**
  * Adds a piece to a log. A piece that was had before (a stream that was taken up again) is passed over. The last line
  * stays open until its end has come; of one that is written over and over, such as a progress bar, only what stands is kept.
@@ -53,9 +73,20 @@ export function append(log: LogText, piece: { offset: number; next: number; text
     open = open.slice(longest);
   }
   const before = log.dropped + log.lines.length;
-  const lines = log.lines.concat(parts.map((part, i) => lineOf(part, before + i + 1)));
+  const added = parts.map((part, i) => lineOf(part, before + i + 1));
+  const lines = log.lines.concat(added);
   const over = Math.max(0, lines.length - kept);
-  return { ...log, lines: over ? lines.slice(over) : lines, open, next: piece.next, dropped: log.dropped + over };
+  const dropped = log.dropped + over;
+  const marks = log.marks.concat(added.map(markOf).filter((m) => m !== undefined));
+  const first = marks.findLastIndex((m) => m.line <= dropped);
+  return {
+    ...log,
+    lines: over ? lines.slice(over) : lines,
+    open,
+    next: piece.next,
+    dropped,
+    marks: first > 0 ? marks.slice(first) : marks,
+  };
 }
 
 /** The lines that hold a text, the open one too; all of them for an empty text. */

@@ -23,45 +23,58 @@ export function counts(changes: PlanChange[]): Record<PlanGroup, number> {
   return n;
 }
 
-/** The changes of an action (all that change something when it is empty) whose address or type holds every word. */
-export function filterPlan(changes: PlanChange[], action: string | undefined, text: string): PlanChange[] {
+/** How the filter names what is in no module. */
+export const rootModule = 'root';
+
+/** Whether a change is of a module, or of one within it. */
+const within = (change: PlanChange, module: string) =>
+  module === rootModule ? !change.module : change.module === module || !!change.module?.startsWith(`${module}.`);
+
+/** The modules of what changes, by name, and how many changes are in each and in those within it. */
+export function modulesOf(changes: PlanChange[]): { name: string; n: number }[] {
+  const shown = changes.filter((c) => !unchanged.has(c.action));
+  const names = [...new Set(shown.map((c) => c.module || rootModule))].sort();
+  const root = names.filter((name) => name === rootModule);
+  return [...root, ...names.filter((name) => name !== rootModule)].map((name) => ({
+    name,
+    n: shown.filter((c) => within(c, name)).length,
+  }));
+}
+
+export interface PlanFilter {
+  action?: string;
+  module?: string;
+  type?: string;
+  text?: string;
+}
+
+/** The types of what changes with their counts: first those of which something goes, then by how many there are. */
+export function typesOf(changes: PlanChange[]): { type: string; n: Record<PlanGroup, number> }[] {
+  const by = new Map<string, PlanChange[]>();
+  for (const c of changes) {
+    if (!c.type || unchanged.has(c.action)) continue;
+    const same = by.get(c.type);
+    if (same) same.push(c);
+    else by.set(c.type, [c]);
+  }
+  const all = [...by].map(([type, same]) => ({ type, n: counts(same), total: same.length }));
+  const gone = (n: Record<PlanGroup, number>) => n.delete + n.replace;
+  return all
+    .toSorted((a, b) => gone(b.n) - gone(a.n) || b.total - a.total || (a.type < b.type ? -1 : 1))
+    .map(({ type, n }) => ({ type, n }));
+}
+
+/** The changes (of those that change something) of an action, a module and a type whose address or type holds every word. */
+export function filterPlan(changes: PlanChange[], { action, module, type, text = '' }: PlanFilter): PlanChange[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   return changes.filter((c) => {
     if (unchanged.has(c.action)) return false;
+    if (module && !within(c, module)) return false;
+    if (type && c.type !== type) return false;
     if (action && groupOf(c.action) !== action) return false;
     const where = `${c.address} ${c.previousAddress ?? ''} ${c.type ?? ''}`.toLowerCase();
     return words.every((w) => where.includes(w));
   });
-}
-
-export interface Attribute {
-  path: string;
-  before?: string;
-  after?: string;
-  unknown?: boolean;
-}
-
-const isObject = (v: unknown): v is Record<string, unknown> => v !== null && typeof v === 'object' && !Array.isArray(v);
-const show = (v: unknown) => (v === undefined ? undefined : typeof v === 'string' ? v : JSON.stringify(v));
-
-/** The attributes that differ, by their path. Those known only after apply say so. */
-export function attributes(before: unknown, after: unknown, unknown: unknown, path = ''): Attribute[] {
-  if (unknown === true) return [{ path, before: show(before ?? undefined), unknown: true }];
-  if (isObject(before) || isObject(after) || isObject(unknown)) {
-    const b = isObject(before) ? before : {};
-    const a = isObject(after) ? after : {};
-    const u = isObject(unknown) ? unknown : {};
-    const keys = [...new Set([...Object.keys(b), ...Object.keys(a), ...Object.keys(u)])].sort();
-    return keys.flatMap((k) => attributes(b[k], a[k], u[k], path ? `${path}.${k}` : k));
-  }
-  if (Array.isArray(unknown) && unknown.some(Boolean)) {
-    const b = Array.isArray(before) ? before : [];
-    const a = Array.isArray(after) ? after : [];
-    return unknown.flatMap((u, i) => attributes(b[i], a[i], u, `${path}[${i}]`));
-  }
-  const x = show(before ?? undefined);
-  const y = show(after ?? undefined);
-  return x === y ? [] : [{ path, before: x, after: y }];
 }
 
 const bare = /^[\w.:/@-]+$/;

@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { GraphNode, PlanChange, Step } from '../../api/types';
+import type { GraphNode, Step } from '../../api/types';
 import { plainText, spans } from './ansi';
 import { engineOf } from './engine';
 import { append, emptyLog, type LogText, search } from './log';
 import { markCommand } from './mark';
 import { hostedPath, outcomeOf } from './outcome';
-import { attributes, counts, filterPlan } from './plan';
 import { byGroup, leaves, shownStep } from './steps';
 import { offered, undoName } from './verbs';
 
@@ -64,48 +63,6 @@ describe('the log', () => {
     ]);
     expect(plainText(line)).toBe('red bold other<b>link</b>');
     expect(plainText('50%\u001b[K')).toBe('50%');
-  });
-});
-
-const change = (address: string, action: PlanChange['action'], type = 'terraform_data'): PlanChange => ({
-  address,
-  action,
-  type,
-});
-
-describe('the plan', () => {
-  const changes = [
-    change('a.one', 'create'),
-    change('a.two', 'update'),
-    change('b.three', 'no-op'),
-    change('b.four', 'import', 'dns'),
-  ];
-
-  it('counts what changes', () => {
-    expect(counts(changes)).toEqual({ create: 1, update: 1, delete: 0, replace: 0, other: 1 });
-  });
-
-  it('is filtered by action and by words of the address or type', () => {
-    const found = (action: string | undefined, text: string) => filterPlan(changes, action, text).map((c) => c.address);
-    expect(found(undefined, '')).toEqual(['a.one', 'a.two', 'b.four']);
-    expect(found('update', '')).toEqual(['a.two']);
-    expect(found('other', 'DNS four')).toEqual(['b.four']);
-    expect(found('create', 'two')).toEqual([]);
-  });
-
-  it('tells which attributes differ, and which are known only after apply', () => {
-    const before = { name: 'a', tags: { x: '1', y: '2' }, id: 'i', list: [1] };
-    const after = { name: 'b', tags: { x: '1' }, list: [1] };
-    expect(attributes(before, after, { id: true })).toEqual([
-      { path: 'id', before: 'i', unknown: true },
-      { path: 'name', before: 'a', after: 'b' },
-      { path: 'tags.y', before: '2', after: undefined },
-    ]);
-    expect(attributes(undefined, { list: ['a', null] }, { list: [false, true] })).toEqual([
-      { path: 'list[0]', before: undefined, after: 'a' },
-      { path: 'list[1]', before: undefined, unknown: true },
-    ]);
-    expect(attributes('x', 'y', false)).toEqual([{ path: '', before: 'x', after: 'y' }]);
   });
 });
 

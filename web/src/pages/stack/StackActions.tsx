@@ -1,51 +1,82 @@
-import { Button } from '@mantine/core';
+import { Button, Menu } from '@mantine/core';
+import { IconChevronDown } from '@tabler/icons-react';
 import { useNavigate } from '@tanstack/react-router';
 import { useState } from 'react';
-import { type StackRunType, useStackRun } from '../../api/actions';
+import { type StackOrder, useStackRun } from '../../api/actions';
 import type { Stack } from '../../api/types';
 import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { shortRef } from '../../words/ref';
+import { TaskDialog } from './TaskDialog';
 
 export function StackActions({ stack }: { stack: Stack }) {
-  const [asking, setAsking] = useState(false);
+  const [asking, setAsking] = useState<'destroy' | 'reconcile' | 'task'>();
   const navigate = useNavigate();
   const start = useStackRun(stack.namespace, stack.name);
   const name = `${stack.namespace}/${stack.name}`;
-  const go = (type: StackRunType, dependents?: boolean) =>
-    start.mutate(
-      { type, dependents },
-      { onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }) },
-    );
+  const go = (order: StackOrder) =>
+    start.mutate(order, { onSuccess: (run) => void navigate({ to: '/runs/$id', params: { id: run.id } }) });
+  const ask = (what: typeof asking) => {
+    start.reset();
+    setAsking(what);
+  };
+  const close = () => ask(undefined);
   const others = stack.dependents ?? [];
   const may = (what: string) => stack.can.includes(what);
   const command = may('apply') ? 'stack apply' : may('plan') ? 'stack plan' : 'describe stack';
+  const committed = Boolean(stack.repository); // what is uploaded has neither drift nor tasks
+  const more = [
+    may('plan') && committed && stack.state && (
+      <Menu.Item key="drift" onClick={() => go({ type: 'drift' })}>
+        Look for drift
+      </Menu.Item>
+    ),
+    may('apply') && may('plan') && committed && stack.state && (
+      <Menu.Item key="reconcile" onClick={() => ask('reconcile')}>
+        Look for drift and reconcile…
+      </Menu.Item>
+    ),
+    may('task') && committed && (
+      <Menu.Item key="task" onClick={() => ask('task')}>
+        Run a task…
+      </Menu.Item>
+    ),
+  ].filter(Boolean);
   return (
     <>
       <CopyCommand command={`roadbed ${command} ${name}`} />
       {may('destroy') && (
-        <Button variant="outline" color="red" onClick={() => setAsking(true)}>
+        <Button variant="outline" color="red" onClick={() => ask('destroy')}>
           Destroy
         </Button>
       )}
-      {may('plan') && stack.state && (
-        <Button variant="default" disabled={start.isPending} onClick={() => go('drift')}>
-          Look for drift
-        </Button>
+      {more.length > 0 && (
+        <Menu position="bottom-end">
+          <Menu.Target>
+            <Button
+              variant="default"
+              disabled={start.isPending}
+              rightSection={<IconChevronDown size={15} aria-hidden />}
+            >
+              More
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>{more}</Menu.Dropdown>
+        </Menu>
       )}
       {may('plan') && (
-        <Button variant="default" disabled={start.isPending} onClick={() => go('proposed')}>
+        <Button variant="default" disabled={start.isPending} onClick={() => go({ type: 'proposed' })}>
           Plan only
         </Button>
       )}
       {may('apply') && (
-        <Button loading={start.isPending} onClick={() => go('tracked')}>
+        <Button loading={start.isPending} onClick={() => go({ type: 'tracked' })}>
           Plan and apply
         </Button>
       )}
       {!asking && <Failure error={start.error} />}
-      {asking && (
+      {asking === 'destroy' && (
         <Ask
           title={`Destroy ${stack.name}`}
           says={`A run is started that plans to destroy all ${stack.state?.resources ?? 0} resources of this stack. It waits for a review before it does.${
@@ -58,8 +89,34 @@ export function StackActions({ stack }: { stack: Stack }) {
           command={`roadbed stack destroy ${name}${others.length > 0 ? ' --dependents' : ''}`}
           busy={start.isPending}
           error={start.error}
-          close={() => setAsking(false)}
-          act={() => go('destroy', others.length > 0)}
+          close={close}
+          act={() => go({ type: 'destroy', dependents: others.length > 0 })}
+        />
+      )}
+      {asking === 'reconcile' && (
+        <Ask
+          title={`Reconcile ${stack.name}`}
+          says={`A run looks whether what is there is what was applied. If something differs, a tracked run begins by itself, which plans to put it back; ${
+            stack.autodeploy
+              ? 'this stack applies such a plan without a review.'
+              : 'it waits for a review before it does.'
+          }`}
+          label="Look and reconcile"
+          calm
+          command={`roadbed stack drift ${name} --reconcile`}
+          busy={start.isPending}
+          error={start.error}
+          close={close}
+          act={() => go({ type: 'drift', reconcile: true })}
+        />
+      )}
+      {asking === 'task' && (
+        <TaskDialog
+          stack={stack}
+          busy={start.isPending}
+          error={start.error}
+          close={close}
+          act={(given) => go({ type: 'task', command: given })}
         />
       )}
     </>
