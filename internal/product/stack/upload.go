@@ -351,6 +351,9 @@ func (in Input) unreviewed(round int) string {
 	return ""
 }
 
+// refreshOnly tells whether a run takes up what others have changed, and applies nothing of its folder.
+func (in Input) refreshOnly() bool { return in.Upload != nil && in.Upload.RefreshOnly }
+
 // source gives where a run's files come from.
 func (in Input) source(r *run.Run) worker.Source {
 	if in.Upload != nil {
