@@ -471,6 +471,9 @@ const notTakenUp = "the state that the engine could not write is the artifact er
 func afterFailure(v *run.View, in Input, apply *run.Step, n int) error {
 	why := "applying: " + reason(apply)
 	if _, ok := apply.Result.Artifacts["errored-state"]; !ok {
+		if unsaved(apply) {
+			why += "; " + perhapsMissing
+		}
 		return end(v, in, failed, why)
 	}
 	lost := lostState(v, n)

@@ -480,6 +480,9 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 			return err
 		}
 		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) { in.Upload, n.Source = &up, run.Source{} })
+		if err == nil && !onlyPlans(ask.Type) {
+			err = s.letGoOn(ctx, tx, r, "")
+		}
 		return err
 	})
 	return created, err
