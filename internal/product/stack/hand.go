@@ -34,10 +34,8 @@ func (s *Service) freeByHand(ctx context.Context, tx *store.Tx, stack Stack, id 
 	if !strings.HasPrefix(id, handLock) {
 		return nil
 	}
-	if by := keptBy(id); by != "" {
-		if _, err := tx.Exec(ctx, "UPDATE stacks SET message = '' WHERE ref = $1 AND message LIKE $2", stack.Ref.String(), "run "+by+" %"); err != nil {
-			return fault.Wrap(err, "forget why %s was locked", stack.Ref)
-		}
+	if err := s.unsayKept(ctx, tx, stack, id); err != nil {
+		return err
 	}
 	return s.Runs.FreeTx(ctx, tx, LockName(stack.Ref), id)
 }

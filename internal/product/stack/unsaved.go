@@ -8,13 +8,15 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // An apply that was killed, or whose worker was lost, may have built what the state does not have. Its run keeps the lock of
 // the stack and of the state beyond its end, as a person's lock would: what a push asks for waits, and is not applied on such
-// a state by itself. Who retries that run, begins one by hand or unlocks the state lets all go on.
+// a state by itself. Who retries that run, begins one by hand or unlocks the state lets all go on. Who locks the state takes
+// the lock over.
 
 // unsaved tells whether a step that changes what is there has ended in a way in which its program could not save what it did.
 func unsaved(step *run.Step) bool {
@@ -114,6 +116,44 @@ func (s *Service) letGoOn(ctx context.Context, tx *store.Tx, subject ref.Entity,
 		return err
 	}
 	return s.unlock(ctx, tx, stack, l, true)
+}
+
+// takeKept gives a person the lock that a run keeps beyond its end; false where none does.
+func (s *Service) takeKept(ctx context.Context, tx *store.Tx, stack Stack, id, info string) (taken bool, err error) {
+	me := actor.From(ctx)
+	if me.Run != "" {
+		return false, nil
+	}
+	if _, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate()); err != nil {
+		return false, err
+	}
+	l, err := getLock(ctx, tx, stack.Ref, tx.ForUpdate())
+	if fault.Is(err, fault.NotFound) || err == nil && keptBy(l.ID) == "" {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE stack_locks SET lock_id = $2, info = $3, run = '', actor = $4, created = $5 WHERE stack = $1", stack.Ref.String(), id, info, me.ID, store.Micros(s.Now())); err != nil {
+		return false, err
+	}
+	if err := s.Runs.HandTx(ctx, tx, LockName(stack.Ref), l.ID, id); err != nil {
+		return false, err
+	}
+	if err := s.unsayKept(ctx, tx, stack, l.ID); err != nil {
+		return false, err
+	}
+	return true, s.note(ctx, tx, stack, "stack.state-locked", keptBy(l.ID), map[string]any{"lock": id})
+}
+
+// unsayKept takes from a stack's page why it was locked.
+func (s *Service) unsayKept(ctx context.Context, tx *store.Tx, stack Stack, id string) error {
+	by := keptBy(id)
+	if by == "" {
+		return nil
+	}
+	_, err := tx.Exec(ctx, "UPDATE stacks SET message = '' WHERE ref = $1 AND message LIKE $2", stack.Ref.String(), "run "+by+" %")
+	return fault.Wrap(err, "forget why %s was locked", stack.Ref)
 }
 
 // retried frees what a run has kept that is retried: it finds what there is by its next plan.
