@@ -151,21 +151,6 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	for _, o := range p.Outputs {
 		outputs[o.Address] = map[string]any{"actions": o.Actions}
 	}
-	changes := make([]any, 0, len(p.Changes))
-	for _, c := range p.Changes {
-		change := map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown}
-		if c.Importing != nil {
-			change["importing"] = c.Importing
-		}
-		one := map[string]any{
-			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
-			"mode": c.Mode, "provider_name": c.Provider, "change": change,
-		}
-		if c.PreviousAddr != "" {
-			one["previous_address"] = c.PreviousAddr
-		}
-		changes = append(changes, one)
-	}
 	in := inputOf(r)
 	var last *run.Run
 	if err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -209,10 +194,30 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	all := map[string]any{
 		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authorsOf(r)},
 		"spacelift": spacelift, "third_party_metadata": said,
-		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": version},
+		"terraform": map[string]any{"resource_changes": resourceInput(p.listed()), "resource_drift": resourceInput(p.drifted()), "output_changes": outputs, "terraform_version": version},
 	}
 	maps.Copy(all, p.beside())
 	return all, nil
+}
+
+// resourceInput gives changes as engines write them.
+func resourceInput(all []Change) []any {
+	out := make([]any, 0, len(all))
+	for _, c := range all {
+		change := map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown}
+		if c.Importing != nil {
+			change["importing"] = c.Importing
+		}
+		one := map[string]any{
+			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
+			"mode": c.Mode, "provider_name": c.Provider, "change": change,
+		}
+		if c.PreviousAddr != "" {
+			one["previous_address"] = c.PreviousAddr
+		}
+		out = append(out, one)
+	}
+	return out
 }
 
 func say(log io.Writer, p Plan, d policy.Decision, v Verdict) {

@@ -141,7 +141,7 @@ const mostValues = 1 << 20
 
 // brief gives what a plan would do as Spacelift tells it of a run, in its words.
 func (p Plan) brief() []any {
-	all := make([]any, 0, len(p.Changes)+len(p.Outputs))
+	all := make([]any, 0, len(p.listed())+len(p.Outputs))
 	add := func(c Change, address, kind, as string) {
 		word := briefly(c)
 		if word == "" {
@@ -153,7 +153,7 @@ func (p Plan) brief() []any {
 		}
 		all = append(all, map[string]any{"action": word, "phase": "plan", "entity": entity, "moved": c.moved()})
 	}
-	for _, c := range p.Changes {
+	for _, c := range p.listed() {
 		add(c, c.Address, c.Type, "resource")
 	}
 	for _, c := range p.Outputs {

@@ -354,6 +354,9 @@ func (in Input) unreviewed(round int) string {
 	return ""
 }
 
+// refreshOnly tells whether a run takes up what others have changed, and applies nothing of its folder.
+func (in Input) refreshOnly() bool { return in.Upload != nil && in.Upload.RefreshOnly }
+
 // source gives where a run's files come from.
 func (in Input) source(r *run.Run) worker.Source {
 	if in.Upload != nil {
@@ -482,6 +485,9 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) {
 			in.Upload, in.Local, n.Source = &up, !stack.Remote(), run.Source{}
 		})
+		if err == nil && !onlyPlans(ask.Type) {
+			err = s.letGoOn(ctx, tx, r, "")
+		}
 		return err
 	})
 	return created, err
