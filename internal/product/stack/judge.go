@@ -194,7 +194,7 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	all := map[string]any{
 		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authorsOf(r)},
 		"spacelift": spacelift, "third_party_metadata": said,
-		"terraform": map[string]any{"resource_changes": resourceInput(p.listed()), "resource_drift": resourceInput(p.drifted()), "output_changes": outputs, "terraform_version": version},
+		"terraform": map[string]any{"resource_changes": resourceInput(p.listed()), "resource_drift": resourceInput(p.byOthers()), "output_changes": outputs, "terraform_version": version},
 	}
 	maps.Copy(all, p.beside())
 	return all, nil

@@ -185,8 +185,8 @@ func (p *Plan) drift(f planFile) {
 	}
 }
 
-// drifted gives what others have changed, whatever the plan makes of it.
-func (p Plan) drifted() []Change {
+// byOthers gives what others have changed, whatever the plan makes of it.
+func (p Plan) byOthers() []Change {
 	if p.Refresh {
 		return p.Changes
 	}
