@@ -340,6 +340,10 @@ func TestSchedulesAreHeldToTheirForm(t *testing.T) {
 				t.Errorf("%s: want %q, got %v", schedule, words, err)
 			}
 		}
+		playbook := strings.Replace(stackDocument("net", "  vendor: {ansible: {playbook: site.yml}}\n  schedules: [{do: destroy, after: 72h}]\n"), "  variables: {name: net}\n", "", 1)
+		if err := g.try("admin", playbook); err == nil || !strings.Contains(detailsOf(err), "a playbook can't be taken back") {
+			t.Errorf("the destruction of what a playbook made: %v", err)
+		}
 		g.apply(stackDocument("net", "  schedules: [{do: drift, cron: '0 6 * * 1-5', timezone: Europe/Berlin}]\n"))
 		if next := g.stackNow("net").Next; next == nil || next.Minute() != 0 || next.In(berlin(t)).Hour() != 6 {
 			t.Errorf("it is due at %v", next)
