@@ -21,7 +21,8 @@ export type Verb = (typeof verbs)[number];
 /** A verdict is on the run as it was seen; to stop or repeat one it may have moved on. */
 const verdicts: readonly Verb[] = ['confirm', 'discard', 'approve', 'reject'];
 
-function act(id: string, verb: Verb, note: string, seen: number) {
+/** Does something with a run as it was seen. */
+export function act(id: string, verb: Verb, note: string, seen: number) {
   const of = { path: { id } };
   if (verb === 'undo') return body(api.POST('/api/v1/runs/{id}/undo', { params: of }));
   if (verb === 'promote') return body(api.POST('/api/v1/runs/{id}/promote', { params: of }));
@@ -65,16 +66,20 @@ export function useReplan({ id, version }: { id: string; version: number }) {
 
 export type StackRunType = 'tracked' | 'proposed' | 'destroy' | 'drift';
 
+/** Begins a run of a stack. */
+export const startRun = (namespace: string, name: string, type: StackRunType, dependents?: boolean) =>
+  body(
+    api.POST('/api/v1/stacks/{namespace}/{name}/runs', {
+      params: { path: { namespace, name } },
+      body: { type, dependents },
+    }),
+  );
+
 export function useStackRun(namespace: string, name: string) {
   const client = useQueryClient();
   return useMutation({
     mutationFn: ({ type, dependents }: { type: StackRunType; dependents?: boolean }) =>
-      body(
-        api.POST('/api/v1/stacks/{namespace}/{name}/runs', {
-          params: { path: { namespace, name } },
-          body: { type, dependents },
-        }),
-      ),
+      startRun(namespace, name, type, dependents),
     onSuccess: () => client.invalidateQueries({ queryKey: ['stack', namespace, name] }),
   });
 }

@@ -1,5 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
+import type { ComponentProps, ReactNode } from 'react';
 import { type RunFilter, runs } from '../api/queries';
+import type { Run } from '../api/types';
 import { Failure } from './Failure';
 import { More } from './More';
 import { Empty, Rows } from './Page';
@@ -12,6 +14,9 @@ interface Props {
   /** What is said when there are none. */
   none?: string;
   limit?: number;
+  selection?: ComponentProps<typeof RunTable>['selection'];
+  /** Comes below the rows. */
+  below?: (runs: Run[]) => ReactNode;
 }
 
 export function RunsOf({
@@ -19,6 +24,8 @@ export function RunsOf({
   label,
   none = 'Whatever the platform does shows here: a push, a plan, a sync, a golden path.',
   limit,
+  selection,
+  below,
 }: Props) {
   const query = useInfiniteQuery(runs(filter, limit));
   if (query.isPending) return <Rows />;
@@ -28,8 +35,9 @@ export function RunsOf({
   return (
     <>
       <Stale query={query} />
-      <RunTable label={label} runs={items} ofOne={filter.subject?.startsWith('stack:')} />
+      <RunTable label={label} runs={items} ofOne={filter.subject?.startsWith('stack:')} selection={selection} />
       <More query={query} />
+      {below?.(items)}
     </>
   );
 }
