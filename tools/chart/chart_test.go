@@ -267,7 +267,9 @@ func TestTheChartRunsAgents(t *testing.T) {
 				t.Errorf("the agent has %v, not %s", c.Args, want)
 			}
 		}
-		mounted := slices.IndexFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return m.Name == "token" && m.MountPath == "/etc/roadbed-agent" && m.ReadOnly })
+		mounted := slices.IndexFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
+			return m.Name == "token" && m.MountPath == "/etc/roadbed-agent" && m.ReadOnly
+		})
 		kept := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == "token" && v.Secret != nil && v.Secret.SecretName == "eu" })
 		if mounted < 0 || kept < 0 {
 			t.Errorf("the token is in %v, mounted by %v", pod.Spec.Volumes, c.VolumeMounts)
