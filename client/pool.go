@@ -4,7 +4,8 @@ import "time"
 
 // Pool is a worker pool: where steps run that the server does not run itself. It is declared by a WorkerPool document.
 // GET /pools and GET /pools/{namespace}/{name} (pool:read). POST /pools/{namespace}/{name}/drain has its agents take nothing
-// more, and POST /pools/{namespace}/{name}/resume has them take steps again (pool:admin).
+// more, POST /pools/{namespace}/{name}/resume has them take steps again, and POST /pools/{namespace}/{name}/cycle has them end
+// as soon as they run nothing, so that they are started anew (pool:admin).
 type Pool struct {
 	Ref         string   `json:"ref" example:"workerpool:payments/eu"`
 	Namespace   string   `json:"namespace"`
@@ -21,8 +22,8 @@ type Pool struct {
 	Can         []string `json:"can" doc:"What the caller may do with it: admin (drain it and work with its tokens), delete."`
 }
 
-// Agent runs steps of a pool. GET /pools/{namespace}/{name}/agents (pool:read). POST …/agents/{agent}/drain and
-// …/agents/{agent}/resume are for one of them (pool:admin).
+// Agent runs steps of a pool. GET /pools/{namespace}/{name}/agents (pool:read). POST …/agents/{agent}/drain,
+// …/agents/{agent}/resume and …/agents/{agent}/cycle are for one of them (pool:admin).
 type Agent struct {
 	Name     string      `json:"name"`
 	State    string      `json:"state" enum:"connected,draining,gone" doc:"One that is gone was not heard of for a while, and is forgotten after a day."`

@@ -200,6 +200,51 @@ func TestAgentsAreDrainedAndToldOfCancels(t *testing.T) {
 	})
 }
 
+// TestAgentsAreCycled: each ends what it has, is given nothing more, and ends so that it is started anew.
+func TestAgentsAreCycled(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		engine := g.house.engine.path()
+		g.apply(poolDocument("eu", ""))
+		token := g.poolToken("eu").Secret
+		busy, idle := g.helper("busy", g.url, token, "--engine", engine), &helper{t: t, name: "idle", dir: filepath.Join(t.TempDir(), "idle"), server: g.url, more: []string{"--engine", engine}}
+		first := g.stack("first", lightInfra, "  workerPool: eu\n  hooks: {beforePlan: ['"+saying(150)+"']}\n")
+		g.awaitLog(first, "plan", "line-3-")
+		g.started(idle, token)
+		idle.said("ready")
+
+		cycle := func(who, path string) error {
+			return g.as[who].Do(t.Context(), "POST", "/pools/default/eu"+path, nil, nil, nil)
+		}
+		if err := cycle("rita", "/cycle"); !fault.Is(err, fault.Denied) {
+			t.Errorf("rita cycles the pool: %v", err)
+		}
+		if err := cycle("admin", "/agents/none/cycle"); !fault.Is(err, fault.NotFound) {
+			t.Errorf("an agent that is not there is cycled: %v", err)
+		}
+		if err := cycle("admin", "/cycle"); err != nil {
+			t.Fatal(err)
+		}
+		if got := g.agentNow("eu", "busy"); got.State != "draining" || got.Drained || len(got.Steps) != 1 {
+			t.Errorf("the busy one is %+v", got)
+		}
+		second := g.stack("second", lightInfra, "  workerPool: eu\n")
+		if code := idle.code(); code != 6 {
+			t.Errorf("the idle agent ends with %d", code)
+		}
+		g.wantRun(g.rests(first), "unconfirmed", "1 to create")
+		if code := busy.code(); code != 6 {
+			t.Errorf("the busy agent ends with %d", code)
+		}
+		g.wantLines(g.log(first, "plan"), 150) // said hello meanwhile, and was not told to end
+		if r := until(t, g.admin, second, func(r client.RunDetail) bool { return strings.Contains(r.Reason, "none is connected") }); r.Steps[0].Attempt != 1 {
+			t.Errorf("meanwhile the other run had %s", steps(r))
+		}
+		busy.start() // as a supervisor does; this life takes steps
+		g.wantRun(g.rests(second), "unconfirmed", "1 to create")
+		g.wantNoted("workerpool:default/eu", "pool.cycled", 1)
+	})
+}
+
 // file writes a text to a file of its own.
 func (g *ground) file(text string) string {
 	g.t.Helper()

@@ -46,7 +46,7 @@ func agentCommand(version string) *cobra.Command {
 The token is one of the pool (roadbed pool token create). While the server is away, steps go on; what they say is kept
 on disk and sent afterwards. A first signal drains: nothing more is taken, and what runs has --drain to end.
 
-Exit codes: 0 stopped when asked to, 1 ended by an error, 2 wrong options, 3 the token is not taken, 5 another agent has the folder or the name.`,
+Exit codes: 0 stopped when asked to, 1 ended by an error, 2 wrong options, 3 the token is not taken, 5 another agent has the folder or the name, 6 it is to be started anew (roadbed pool cycle).`,
 		Example: "  roadbed agent --server https://roadbed.example.com --token-file agent.token",
 	}
 	rows := slices.DeleteFunc(table(), func(r option) bool { return !slices.Contains(sharedOptions, r.name) })

@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/roadbed-dev/roadbed/internal/face/cli"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/container"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
@@ -171,6 +172,8 @@ func agentHome(path string) (string, error) {
 }
 
 func (a *agent) run(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	first, err := a.greet(ctx)
 	if err != nil {
 		return err
@@ -192,7 +195,7 @@ func (a *agent) run(ctx context.Context) error {
 	defer stop()
 	var group errgroup.Group
 	group.Go(func() error {
-		a.hub.Run(beside, first, ctx.Done())
+		a.hub.Run(beside, first, ctx.Done(), func() { end(cli.ErrAgain) })
 		return nil
 	})
 	group.Go(func() error { return a.engine.run(beside) })
@@ -213,6 +216,9 @@ func (a *agent) run(ctx context.Context) error {
 		a.log.Warn("tell the server that this agent has ended", "error", bye)
 	}
 	a.log.Info("ended", "agent", a.Name)
+	if err == nil && errors.Is(context.Cause(ctx), cli.ErrAgain) {
+		return cli.ErrAgain
+	}
 	return err
 }
 

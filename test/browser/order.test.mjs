@@ -41,6 +41,17 @@ spec:
   source: {repository: default/net, branch: main, path: infra}
 `;
 
+const bob = `apiVersion: backstage.io/v1alpha1
+kind: User
+metadata: {name: bob}
+spec: {memberOf: []}
+---
+apiVersion: roadbed.dev/v1
+kind: RoleBinding
+metadata: {name: bob-administers}
+spec: {role: admin, space: default, subjects: ["user:default/bob"]}
+`;
+
 /** Has each push wait for an image of its commit, and for a chart. */
 const images = JSON.stringify({
   apiVersion: 'roadbed.dev/v1',
@@ -156,6 +167,63 @@ chapter('a preview is promoted', async () => {
   await admin.getByRole('button', { name: 'Promote', exact: true }).click();
   await admin.getByRole('dialog').getByRole('button', { name: 'Promote', exact: true }).click();
   await admin.getByRole('heading', { name: 'Change net' }).waitFor();
+});
+
+chapter('the same is done with several at once, and what fails says why', async () => {
+  await admin.getByText('2 to create; waits for somebody to confirm it').first().waitFor({ timeout: 30_000 });
+  await admin.goto('/infrastructure');
+  await admin.getByLabel('Select stack:default/net').check();
+  const stacks = admin.getByRole('region', { name: 'Selected stacks' });
+  await stacks.getByText('1 selected').waitFor();
+  await told.sound(admin, 'selected stacks');
+  await stacks.getByRole('button', { name: 'Plan only' }).click();
+  const dialog = admin.getByRole('dialog');
+  await dialog.getByRole('link', { name: 'net' }).waitFor();
+  await dialog.getByRole('button', { name: 'Plan only' }).click();
+  await dialog.getByText('Plan only: done with it.').waitFor();
+  await dialog.getByRole('button', { name: 'Done' }).click();
+  await stacks.waitFor({ state: 'detached' });
+  await admin.goto('/runs?subject=stack:default/net');
+  await admin.getByRole('link', { name: 'Change net' }).first().waitFor();
+  await admin.getByLabel('Select all that are shown').check();
+  const runs = admin.getByRole('region', { name: 'Selected runs' });
+  await picture(admin, 'runs-selected');
+  await told.sound(admin, 'selected runs');
+  await runs.getByRole('button', { name: 'Confirm (1)' }).click();
+  await dialog.getByText(/others that you chose can’t/).waitFor();
+  await dialog.getByLabel('Note').fill('all at once');
+  await told.sound(admin, 'the same with several runs');
+  await dialog.getByRole('button', { name: 'Confirm', exact: true }).click();
+  await dialog.getByText('Confirm: done with 0 of 1. It failed with:').waitFor();
+  await dialog.getByText(/an author of a run can't confirm it/).waitFor();
+  await picture(admin, 'runs-failed');
+  await dialog.getByRole('button', { name: 'Done' }).click();
+});
+
+chapter('a resource tells that it has drifted', async () => {
+  await server.api('POST', '/apply', { documents: bob, source: 'bob' });
+  const { secret } = await server.api('POST', '/tokens', { name: 'bob', owner: 'user:default/bob' });
+  const { items } = await server.api('GET', '/runs?subject=stack:default/net&state=unconfirmed');
+  const by = (token, method, path, body) => fetch(`${server.url}/api${path}`, { method, headers: { Authorization: `Bearer ${token}` }, body });
+  assert.equal((await by(secret, 'POST', `/v1/runs/${items[0].id}/confirm`)).status, 200);
+  await until(items[0].id, 'finished');
+  const state = await (await by(server.token, 'GET', '/state/default/net')).json();
+  state.serial += 1;
+  const other = JSON.stringify(state).replaceAll('"first"', '"by hand"');
+  assert.equal((await by(server.token, 'POST', '/state/default/net?push=true', other)).status, 200);
+  const look = (await server.api('POST', '/stacks/default/net/runs', { type: 'drift' })).id;
+  await until(look, 'finished');
+  for (let i = 0; i < 300 && (await server.api('GET', '/resources?drifted=true')).items.length === 0; i++) await new Promise((go) => setTimeout(go, 100));
+  await admin.goto('/infrastructure/resources');
+  await admin.getByRole('row', { name: /terraform_data.one/ }).getByText('changed').waitFor();
+  await admin.getByRole('row', { name: /terraform_data.two/ }).getByText('none').waitFor();
+  await admin.getByLabel('Drifted').check();
+  await admin.getByRole('row', { name: /terraform_data.two/ }).waitFor({ state: 'detached' });
+  await picture(admin, 'resources-drifted');
+  await told.sound(admin, 'resources that have drifted');
+  await admin.getByRole('button', { name: 'terraform_data.one' }).click();
+  await admin.getByRole('dialog').getByText('looked at').waitFor();
+  await picture(admin, 'resource-drifted');
 });
 
 chapter('a run waits for what is outside, until somebody marks it', async () => {

@@ -236,6 +236,50 @@ affinity: {nodeAffinity: {}}
 	}
 }
 
+// TestTheChartRunsAgents beside the server, whose Service leads to none of them.
+func TestTheChartRunsAgents(t *testing.T) {
+	t.Parallel()
+	for _, isolation := range []string{"require", "prefer"} {
+		objects, _, err := render(t, token+"baseURL: https://roadbed.internal\nagents: {replicas: 3, existingSecret: eu, args: [--parallel=4], drainSeconds: 90, isolation: "+isolation+"}\n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		agents, service := one[*appsv1.Deployment](t, objects), one[*corev1.Service](t, objects)
+		pod := agents.Spec.Template
+		if *agents.Spec.Replicas != 3 || *pod.Spec.TerminationGracePeriodSeconds != 120 {
+			t.Errorf("the agents: %+v", agents.Spec)
+		}
+		for k, v := range agents.Spec.Selector.MatchLabels {
+			if pod.Labels[k] != v {
+				t.Errorf("the pod's labels %v lack %s=%s", pod.Labels, k, v)
+			}
+		}
+		leads := true
+		for k, v := range service.Spec.Selector {
+			leads = leads && pod.Labels[k] == v
+		}
+		if leads {
+			t.Errorf("the server's Service leads to agents: %v", service.Spec.Selector)
+		}
+		c := pod.Spec.Containers[0]
+		for _, want := range []string{"agent", "--server=https://roadbed.internal", "--token-file=/etc/roadbed-agent/token", "--isolation=" + isolation, "--drain=90s", "--parallel=4"} {
+			if !slices.Contains(c.Args, want) {
+				t.Errorf("the agent has %v, not %s", c.Args, want)
+			}
+		}
+		mounted := slices.IndexFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool {
+			return m.Name == "token" && m.MountPath == "/etc/roadbed-agent" && m.ReadOnly
+		})
+		kept := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == "token" && v.Secret != nil && v.Secret.SecretName == "eu" })
+		if mounted < 0 || kept < 0 {
+			t.Errorf("the token is in %v, mounted by %v", pod.Spec.Volumes, c.VolumeMounts)
+		}
+		if own := pod.Spec.HostUsers != nil && !*pod.Spec.HostUsers; own != (isolation == "require") || !*pod.Spec.SecurityContext.RunAsNonRoot || *c.SecurityContext.AllowPrivilegeEscalation {
+			t.Errorf("%s: %+v, %+v", isolation, pod.Spec.SecurityContext, c.SecurityContext)
+		}
+	}
+}
+
 // TestTheChartRefusesWhatCannotWork looks at the schema of the values: what it refuses is told before anything is installed.
 func TestTheChartRefusesWhatCannotWork(t *testing.T) {
 	t.Parallel()
@@ -249,6 +293,8 @@ func TestTheChartRefusesWhatCannotWork(t *testing.T) {
 		{token + "isolation: maybe", "isolation"},
 		{token + "env: {ROADBED_WORKERS: 8}", "ROADBED_WORKERS"},
 		{token + "replicas: 3", "replicas"},
+		{token + "agents: {replicas: 3}", "existingSecret"},
+		{token + "agents: {args: [server]}", "args"},
 		{token + "persistence: {size: much}", "size"},
 	} {
 		if _, _, err := render(t, c.values); err == nil || !strings.Contains(err.Error(), c.names) {

@@ -2,6 +2,7 @@ package pool
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
@@ -15,6 +16,7 @@ import (
 type Welcome struct {
 	Pool    string
 	Drained bool // it is given nothing until its pool, or it, is resumed
+	Ends    bool // it has nothing to do, and is to end
 }
 
 // Greet notes that an agent is there. What an earlier life of it held is given back. Unauthenticated for a token that is
@@ -27,7 +29,7 @@ func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome
 	if err := g.check(); err != nil {
 		return Welcome{}, err
 	}
-	now, reborn := s.Now(), false
+	now, reborn, ends := s.Now(), false, false
 	a := Agent{Pool: p.Name, Name: g.Name, About: g.About, Leaving: g.Leaving, Joined: now, Seen: now, home: g.Home, life: g.Life}
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {
 		if p, err = byName(ctx, tx, p.Name); err != nil {
@@ -49,8 +51,13 @@ func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome
 			return fault.Errorf(fault.Conflict, "worker pool %s has an agent %s already, which works in another folder; give this one another name with --name", p.Name, g.Name)
 		}
 		reborn = before.life != g.Life
-		a.Drained = before.Drained
-		return saveAgent(ctx, tx, a)
+		a.Drained, a.ending = before.Drained, before.ending
+		if err := saveAgent(ctx, tx, a); err != nil || !a.cycled() {
+			return err
+		}
+		leased, err := s.Runs.LeasedTx(ctx, tx, p.Name)
+		ends = !slices.ContainsFunc(leased, func(l run.Leased) bool { return l.Worker == worker(p.Name, g.Name) })
+		return err
 	})
 	if err != nil {
 		return Welcome{}, fault.Wrap(err, "greet agent %s", g.Name)
@@ -60,7 +67,7 @@ func (s *Service) Greet(ctx context.Context, secret string, g Greeting) (Welcome
 			return Welcome{}, err
 		}
 	}
-	return Welcome{Pool: p.Name, Drained: p.Drained || a.Drained}, nil
+	return Welcome{Pool: p.Name, Drained: p.Drained || a.Drained, Ends: ends}, nil
 }
 
 // Hub gives what an agent works by, once its token has been looked at: Unauthenticated when that is not good, Stale when
@@ -96,7 +103,7 @@ func (s *Service) Hub(ctx context.Context, archives run.Archives, secret, name, 
 		Admits: func(ctx context.Context, tx *store.Tx) (bool, error) { // as it is now: the request may have waited for a while
 			n := 0
 			err := tx.QueryRow(ctx, `SELECT COUNT(*) FROM pool_agents a JOIN pools p ON p.name = a.pool JOIN pool_tokens t ON t.pool = a.pool
- WHERE a.pool = $1 AND a.name = $2 AND a.life = $3 AND a.drained = 0 AND a.leaving = 0 AND p.drained = 0
+ WHERE a.pool = $1 AND a.name = $2 AND a.life = $3 AND a.drained = 0 AND a.leaving = 0 AND a.ending <> a.life AND p.drained = 0
  AND t.id = $4 AND t.revoked = 0 AND (t.expires = 0 OR t.expires > $5)`, p.Name, name, life, token, store.Micros(s.Now())).Scan(&n)
 			return n > 0, err
 		},

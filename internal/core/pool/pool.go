@@ -46,8 +46,11 @@ type Agent struct {
 	Steps   []Step // that it has and the caller may see
 	Hidden  int    // that it has beside those
 
-	home, life string
+	home, life, ending string
 }
+
+// cycled tells whether this process of the agent is to end when it has nothing to do.
+func (a Agent) cycled() bool { return a.ending != "" && a.ending == a.life }
 
 // Step is what an agent runs.
 type Step struct {
@@ -76,7 +79,7 @@ func (a Agent) stateAt(now time.Time, pool Pool) string {
 	switch {
 	case now.Sub(a.Seen) > silence:
 		return Gone
-	case a.Drained || a.Leaving || pool.Drained:
+	case a.Drained || a.Leaving || a.cycled() || pool.Drained:
 		return Draining
 	}
 	return Connected

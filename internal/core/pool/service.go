@@ -102,7 +102,7 @@ func (s *Service) lookup(ctx context.Context, name string) (p Pool, err error) {
 func (s *Service) count(ctx context.Context, tx *store.Tx, p *Pool) error {
 	now := store.Micros(s.Now().Add(-silence))
 	err := tx.QueryRow(ctx, `SELECT COUNT(*), COALESCE(SUM(CASE WHEN seen >= $2 THEN 1 ELSE 0 END), 0),
- COALESCE(SUM(CASE WHEN seen >= $2 AND drained = 0 AND leaving = 0 THEN 1 ELSE 0 END), 0) FROM pool_agents WHERE pool = $1`, p.Name, now).Scan(&p.Agents, &p.Connected, &p.Taking)
+ COALESCE(SUM(CASE WHEN seen >= $2 AND drained = 0 AND leaving = 0 AND ending <> life THEN 1 ELSE 0 END), 0) FROM pool_agents WHERE pool = $1`, p.Name, now).Scan(&p.Agents, &p.Connected, &p.Taking)
 	if err != nil {
 		return err
 	}
@@ -241,6 +241,33 @@ func (s *Service) Drain(ctx context.Context, name, agent string, drained bool) e
 		return s.tell(ctx, tx, p, kind, data)
 	})
 	return fault.Wrap(err, "drain worker pool %s", name)
+}
+
+// Cycle has a pool's agents, or one of them, end as soon as they have nothing to do, and gives them nothing more until
+// then: whatever keeps them running starts them anew. Permission: pool:admin in the pool's space.
+func (s *Service) Cycle(ctx context.Context, name, agent string) error {
+	p, err := s.reach(ctx, name, Right)
+	if err != nil {
+		return err
+	}
+	err = s.DB.Write(ctx, func(tx *store.Tx) error {
+		w, data := &store.Where{}, map[string]any{}
+		w.Equal("pool", p.Name)
+		w.Add("ending <> life")
+		if agent != "" {
+			if _, err := agentByName(ctx, tx, p.Name, agent, ""); err != nil {
+				return err
+			}
+			w.Equal("name", agent)
+			data["agent"] = agent
+		}
+		n, err := tx.Exec(ctx, "UPDATE pool_agents SET ending = life"+w.String(), w.Args...)
+		if err != nil || n == 0 {
+			return err
+		}
+		return s.tell(ctx, tx, p, "pool.cycled", data)
+	})
+	return fault.Wrap(err, "cycle worker pool %s", name)
 }
 
 func (s *Service) tell(ctx context.Context, tx *store.Tx, p Pool, kind string, data map[string]any) error {

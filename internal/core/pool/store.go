@@ -36,13 +36,13 @@ func byName(ctx context.Context, tx *store.Tx, name string) (Pool, error) {
 	return store.One(tx.QueryRow(ctx, columns+" WHERE name = $1", name), scan, "worker pool %s", name)
 }
 
-const agentColumns = "SELECT pool, name, home, life, about, drained, leaving, joined, seen FROM pool_agents"
+const agentColumns = "SELECT pool, name, home, life, about, drained, leaving, joined, seen, ending FROM pool_agents"
 
 func scanAgent(row store.Row) (a Agent, err error) {
 	var about string
 	var drained, leaving int
 	var joined, seen int64
-	if err := row.Scan(&a.Pool, &a.Name, &a.home, &a.life, &about, &drained, &leaving, &joined, &seen); err != nil {
+	if err := row.Scan(&a.Pool, &a.Name, &a.home, &a.life, &about, &drained, &leaving, &joined, &seen, &a.ending); err != nil {
 		return a, err
 	}
 	a.Drained, a.Leaving, a.Joined, a.Seen = drained == 1, leaving == 1, store.FromMicros(joined), store.FromMicros(seen)
@@ -67,7 +67,7 @@ func saveAgent(ctx context.Context, tx *store.Tx, a Agent) error {
 	if a.Leaving {
 		leaving = 1
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO pool_agents (pool, name, home, life, about, drained, leaving, joined, seen) VALUES ($1,$2,$3,$4,$5,0,$6,$7,$8)
+	_, err = tx.Exec(ctx, `INSERT INTO pool_agents (pool, name, home, life, about, drained, leaving, joined, seen, ending) VALUES ($1,$2,$3,$4,$5,0,$6,$7,$8,'')
  ON CONFLICT (pool, name) DO UPDATE SET home=excluded.home, life=excluded.life, about=excluded.about, leaving=excluded.leaving, seen=excluded.seen`,
 		a.Pool, a.Name, a.home, a.life, string(about), leaving, store.Micros(a.Joined), store.Micros(a.Seen))
 	return err

@@ -16,20 +16,26 @@ func (a *API) poolRoutes() {
 	register(a, operation("listPools", http.MethodGet, "/pools", "pools", "Worker pools, by name, and how they do"), a.listPools)
 	register(a, operation("getPool", http.MethodGet, one, "pools", "One worker pool, and how it does"), a.getPool)
 	register(a, operation("listAgents", http.MethodGet, one+"/agents", "pools", "The agents of a pool, by name, with what they run"), a.listAgents)
+	drain := func(drained bool) func(ctx context.Context, name, agent string) error {
+		return func(ctx context.Context, name, agent string) error { return a.Pools.Drain(ctx, name, agent, drained) }
+	}
 	for _, verb := range []struct {
 		id, summary string
-		drained     bool
-	}{{"drain", "Have agents end what they run and take nothing more", true}, {"resume", "Have agents take steps again", false}} {
+		do          func(ctx context.Context, name, agent string) error
+	}{
+		{"drain", "Have agents end what they run and take nothing more", drain(true)}, {"resume", "Have agents take steps again", drain(false)},
+		{"cycle", "Have agents end as soon as they run nothing, so that they are started anew", a.Pools.Cycle},
+	} {
 		register(a, operation(verb.id+"Pool", http.MethodPost, one+"/"+verb.id, "pools", verb.summary),
 			func(ctx context.Context, in *Named) (*body[Pool], error) {
-				if err := a.Pools.Drain(ctx, in.Namespace+"/"+in.Name, "", verb.drained); err != nil {
+				if err := verb.do(ctx, in.Namespace+"/"+in.Name, ""); err != nil {
 					return nil, err
 				}
 				return a.getPool(ctx, in)
 			})
 		register(a, operation(verb.id+"Agent", http.MethodPost, one+"/agents/{agent}/"+verb.id, "pools", verb.summary+": one of them"),
 			func(ctx context.Context, in *agentInput) (*struct{}, error) {
-				return nil, a.Pools.Drain(ctx, in.Namespace+"/"+in.Name, in.Agent, verb.drained)
+				return nil, verb.do(ctx, in.Namespace+"/"+in.Name, in.Agent)
 			})
 	}
 	register(a, operation("listPoolTokens", http.MethodGet, one+"/tokens", "pools", "The tokens of a pool, the newest first"), a.listPoolTokens)

@@ -127,7 +127,7 @@ func rights() map[string]string {
 		"checkPolicy": "policy:simulate", "replayPolicy": "policy:simulate",
 		"listIntegrations": "integration:read; others are left out", "getIntegration": "integration:read", "testIntegration": "integration:admin",
 		"listPools": "pool:read; others are left out", "getPool": "pool:read", "listAgents": "pool:read, and run:read for what they run; the rest is only counted",
-		"drainPool": "pool:admin", "resumePool": "pool:admin", "drainAgent": "pool:admin", "resumeAgent": "pool:admin",
+		"drainPool": "pool:admin", "resumePool": "pool:admin", "drainAgent": "pool:admin", "resumeAgent": "pool:admin", "cyclePool": "pool:admin", "cycleAgent": "pool:admin",
 		"listPoolTokens": "pool:admin", "createPoolToken": "pool:admin", "revokePoolToken": "pool:admin",
 		"listDirectories": "directory:read; others are left out", "getDirectory": "directory:read", "lookAtDirectory": "directory:write",
 		"listSpaces": "space:read; others are left out", "getRights": "space:read",

@@ -30,6 +30,7 @@ const (
 	exitDenied   = 3
 	exitNotFound = 4
 	exitConflict = 5
+	exitAgain    = 6  // an agent is to be started anew
 	exitChanges  = 2  // of a preview that was asked for it, as with the engines' own -detailed-exitcode
 	exitWaiting  = 10 // a run waits for approval
 	exitStopped  = 130
@@ -50,6 +51,9 @@ const waitHelp = exitHelp + " Where it waits for a run: 1 the run failed, 10 it 
 
 // waiting ends a verb with code 10.
 var errWaiting = errors.New("waits for approval")
+
+// ErrAgain ends an agent that the server wants started anew, with code 6.
+var ErrAgain = errors.New("the server asks this agent to be started anew")
 
 // usageError is a wrong call of a verb.
 type usageError struct{ error }
@@ -119,6 +123,10 @@ func Run(root *cobra.Command, args []string) int {
 	}
 	if errors.Is(err, errChanges) {
 		return exitChanges
+	}
+	if errors.Is(err, ErrAgain) {
+		fmt.Fprintln(root.ErrOrStderr(), "roadbed:", err)
+		return exitAgain
 	}
 	if errors.Is(err, context.Canceled) { // by a signal: nothing else ends the context of a verb
 		fmt.Fprintln(root.ErrOrStderr(), "roadbed: stopped")

@@ -236,7 +236,7 @@ func (s *state) locationShow() *cobra.Command {
 
 func (s *state) locationRefresh() *cobra.Command {
 	return s.verb("refresh ID…", "Read locations now", cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		return each(args, func(id string) error {
+		return each("location", args, func(id string) error {
 			l, err := client.Post[client.Location](c.Context(), api, "/locations/"+url.PathEscape(id)+"/refresh", nil)
 			if err != nil {
 				return err
@@ -248,7 +248,7 @@ func (s *state) locationRefresh() *cobra.Command {
 
 func (s *state) locationRemove() *cobra.Command {
 	c := s.verb("remove ID…", "Forget locations, and delete what came from them", cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		return each(args, func(id string) error {
+		return each("location", args, func(id string) error {
 			if err := api.Do(c.Context(), http.MethodDelete, "/locations/"+url.PathEscape(id), nil, nil, nil); err != nil {
 				return err
 			}
@@ -264,11 +264,11 @@ What Location entities of theirs name goes as well, unless somebody registered i
 }
 
 // each does something with every id, also when one fails, and gives the first failure.
-func each(ids []string, do func(id string) error) (first error) {
+func each(noun string, ids []string, do func(id string) error) (first error) {
 	for _, id := range ids {
 		err := do(id)
 		if err != nil && len(ids) > 1 {
-			err = fault.Wrap(err, "location %s", id)
+			err = fault.Wrap(err, "%s %s", noun, id)
 		}
 		first = cmp.Or(first, err)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 func (s *state) pools() *cobra.Command {
-	return group("pool", "Worker pools: machines of your own that run steps", s.poolList(), s.poolShow(), s.poolDrain(), s.poolResume(), s.poolTokens())
+	return group("pool", "Worker pools: machines of your own that run steps", s.poolList(), s.poolShow(), s.poolDrain(), s.poolResume(), s.poolCycle(), s.poolTokens())
 }
 
 func (s *state) poolList() *cobra.Command {
@@ -109,6 +109,10 @@ func (s *state) poolDrain() *cobra.Command {
 
 func (s *state) poolResume() *cobra.Command {
 	return s.poolVerb("resume", "Have drained agents take steps again", "%s takes steps again")
+}
+
+func (s *state) poolCycle() *cobra.Command {
+	return s.poolVerb("cycle", "Have agents end what they run and be started anew", "%s ends as soon as it runs nothing, and is started anew by what keeps it running")
 }
 
 func (s *state) poolVerb(verb, short, says string) *cobra.Command {

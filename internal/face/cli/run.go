@@ -187,12 +187,14 @@ func (s *state) await(c *cobra.Command, api *client.Client, id string) error {
 
 func (s *state) runVerb(name, what string) *cobra.Command {
 	var note, node string
-	c := s.verb(name+" ID", what, cobra.ExactArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
-		r, err := client.Post[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(args[0])+"/"+name, review{note, node})
-		if err != nil {
-			return err
-		}
-		return s.showRun(c, r)
+	c := s.verb(name+" ID…", what, cobra.MinimumNArgs(1), func(c *cobra.Command, api *client.Client, args []string) error {
+		return each("run", args, func(id string) error {
+			r, err := client.Post[client.RunDetail](c.Context(), api, "/runs/"+url.PathEscape(id)+"/"+name, review{note, node})
+			if err != nil {
+				return err
+			}
+			return s.showRun(c, r)
+		})
 	})
 	c.Flags().StringVar(&note, "note", "", "why, as a `text` for those who look later")
 	if name == "approve" || name == "reject" {

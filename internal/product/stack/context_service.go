@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -66,44 +67,80 @@ func (s *Service) AttachedTo(ctx context.Context, r ref.Entity, part page.Reques
 	if err != nil {
 		return list, err
 	}
-	below := map[string]bool{} // by space: whether the context counts there
-	counts := func(space string) (bool, error) {
-		known, ok := below[space]
-		if ok {
-			return known, nil
-		}
-		within, err := s.Access.MayUse(ctx, space, c.Space)
-		below[space] = within && readable.Has(space)
-		return below[space], err
+	below, err := s.Access.Below(ctx, c.Space)
+	if err != nil {
+		return list, err
 	}
-	var stacks []Stack
+	uses := map[string]bool{} // by space: whether the context counts there
+	var all []Attachment
+	take := func(stack Stack) error {
+		why := c.Spec.attaches(c.Ref, stack.Ref, stack.Spec)
+		if why == "" {
+			return nil
+		}
+		counts, known := uses[stack.Space]
+		if !known {
+			var err error
+			if counts, err = s.Access.MayUse(ctx, stack.Space, c.Space); err != nil {
+				return err
+			}
+			uses[stack.Space] = counts
+		}
+		if counts {
+			all = append(all, Attachment{stack.Ref, stack.Space, why})
+		}
+		return nil
+	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
-		w := &store.Where{}
-		w.Add("deleted = 0")
-		w.After("ref", part.Cursor)
-		rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks"+w.String()+" ORDER BY ref", w.Args...)
-		stacks, err = store.Collect(rows, err, scanStack)
-		return fault.Wrap(err, "find the stacks of %s", r)
+		all = nil
+		named, err := namedWith(ctx, tx, c)
+		if err != nil {
+			return err
+		}
+		labeled := slices.ContainsFunc(c.Spec.Labels, func(l string) bool { return strings.HasPrefix(l, Autoattach) })
+		for at := part.Cursor; len(all) <= part.Window(); {
+			w := &store.Where{}
+			w.Add("deleted = 0")
+			for _, set := range []access.Set{readable, below} {
+				if !set.All {
+					w.Add(w.In("space", set.List()))
+				}
+			}
+			if labeled { // any may have the label
+				w.After("ref", at)
+			} else {
+				from, _ := slices.BinarySearch(named, at+"\x00")
+				if named = named[from:]; len(named) == 0 {
+					return nil
+				}
+				w.Add(w.In("ref", named[:min(len(named), stacksAtOnce)]))
+			}
+			rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks"+w.String()+" ORDER BY ref LIMIT "+w.Arg(stacksAtOnce), w.Args...)
+			stacks, err := store.Collect(rows, err, scanStack)
+			if err != nil {
+				return fault.Wrap(err, "find the stacks of %s", r)
+			}
+			for _, stack := range stacks {
+				if err := take(stack); err != nil {
+					return err
+				}
+			}
+			switch {
+			case !labeled:
+				at = named[min(len(named), stacksAtOnce)-1]
+			case len(stacks) < stacksAtOnce:
+				return nil
+			default:
+				at = stacks[len(stacks)-1].Ref.String()
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return list, err
 	}
-	var all []Attachment
-	for _, stack := range stacks {
-		why := c.Spec.attaches(c.Ref, stack.Ref, stack.Spec)
-		if why == "" {
-			continue
-		}
-		ok, err := counts(stack.Space)
-		if err != nil {
-			return list, err
-		}
-		if ok {
-			all = append(all, Attachment{stack.Ref, stack.Space, why})
-		}
-		if len(all) > part.Window() {
-			break
-		}
-	}
 	return page.Cut(slices.Clip(all), part, func(a Attachment) string { return a.Stack.String() }), nil
 }
+
+// stacksAtOnce is how many stacks are looked at by one statement.
+const stacksAtOnce = 500

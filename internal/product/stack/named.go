@@ -25,6 +25,15 @@ func keepNamed(ctx context.Context, tx *store.Tx, stack ref.Entity, contexts []s
 	return nil
 }
 
+// namedWith gives the stacks that a context names, and those that name it, by reference.
+func namedWith(ctx context.Context, tx *store.Tx, c Context) ([]string, error) {
+	rows, err := tx.Query(ctx, "SELECT stack FROM stack_named_contexts WHERE context = $1", c.Ref.String())
+	naming, err := store.Collect(rows, err, func(row store.Row) (name string, err error) { return name, row.Scan(&name) })
+	all := append(naming, c.Spec.Attach...)
+	slices.Sort(all)
+	return slices.Compact(all), fault.Wrap(err, "find who names %s", c.Ref)
+}
+
 // naming gives the stacks that are among some, and those that name one of some contexts, by reference.
 func naming(ctx context.Context, tx *store.Tx, named, contexts []string) ([]Workspace, error) {
 	names := map[string]bool{}

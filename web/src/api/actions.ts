@@ -21,7 +21,8 @@ export type Verb = (typeof verbs)[number];
 /** A verdict is on the run as it was seen; to stop or repeat one it may have moved on. */
 const verdicts: readonly Verb[] = ['confirm', 'discard', 'approve', 'reject'];
 
-function act(id: string, verb: Verb, note: string, seen: number) {
+/** Does something with a run as it was seen. */
+export function act(id: string, verb: Verb, note: string, seen: number) {
   const of = { path: { id } };
   if (verb === 'undo') return body(api.POST('/api/v1/runs/{id}/undo', { params: of }));
   if (verb === 'promote') return body(api.POST('/api/v1/runs/{id}/promote', { params: of }));
@@ -73,11 +74,14 @@ export interface StackOrder {
   command?: string;
 }
 
+/** Begins a run of a stack. */
+export const startRun = (namespace: string, name: string, order: StackOrder) =>
+  body(api.POST('/api/v1/stacks/{namespace}/{name}/runs', { params: { path: { namespace, name } }, body: order }));
+
 export function useStackRun(namespace: string, name: string) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (order: StackOrder) =>
-      body(api.POST('/api/v1/stacks/{namespace}/{name}/runs', { params: { path: { namespace, name } }, body: order })),
+    mutationFn: (order: StackOrder) => startRun(namespace, name, order),
     onSuccess: () => client.invalidateQueries({ queryKey: ['stack', namespace, name] }),
   });
 }

@@ -89,6 +89,22 @@ export function useDrain(at: At) {
   });
 }
 
+/** Has a pool's agents, or one of them, end as soon as they run nothing. */
+export function useCycle(at: At) {
+  const onSuccess = useRenewed(at);
+  return useMutation({
+    mutationFn: async (agent?: string) => {
+      const path = { namespace: at.namespace, name: at.name };
+      if (agent)
+        await body(
+          api.POST('/api/v1/pools/{namespace}/{name}/agents/{agent}/cycle', { params: { path: { ...path, agent } } }),
+        );
+      else await body(api.POST('/api/v1/pools/{namespace}/{name}/cycle', { params: { path } }));
+    },
+    onSuccess,
+  });
+}
+
 export function useNewPoolToken(at: At) {
   const onSuccess = useRenewed(at);
   return useMutation({

@@ -1,5 +1,6 @@
 import { Anchor } from '@mantine/core';
 import { Link } from '@tanstack/react-router';
+import type { ComponentProps } from 'react';
 import type { Run } from '../api/types';
 import { Moment, Took } from './Moment';
 import { RefLink } from './RefLink';
@@ -29,10 +30,13 @@ interface Props {
   short?: boolean;
   /** They are all of one thing, which the page names. */
   ofOne?: boolean;
+  selection?: ComponentProps<typeof Table>['selection'];
 }
 
-export function RunTable({ label, runs, short, ofOne }: Props) {
+export function RunTable({ label, runs, short, ofOne, selection }: Props) {
   const out = [...(short || ofOne ? ['Kind', 'Of'] : []), ...(short ? ['Took'] : [])];
   const shown = columns.filter((c) => !out.includes(c.name));
-  return <Table label={label} columns={shown} rows={runs} id={(r) => r.id} />;
+  return (
+    <Table label={label} columns={shown} rows={runs} id={(r) => r.id} selection={selection} named={(r) => r.title} />
+  );
 }

@@ -1,6 +1,7 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import type { ReactNode } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { type RunFilter, runs } from '../api/queries';
+import type { Run } from '../api/types';
 import { Failure } from './Failure';
 import { More } from './More';
 import { Empty, Rows } from './Page';
@@ -15,6 +16,9 @@ interface Props {
   /** What is shown instead of that. */
   otherwise?: ReactNode;
   limit?: number;
+  selection?: ComponentProps<typeof RunTable>['selection'];
+  /** Comes below the rows. */
+  below?: (runs: Run[]) => ReactNode;
 }
 
 export function RunsOf({
@@ -23,6 +27,8 @@ export function RunsOf({
   none = 'Whatever the platform does shows here: a push, a plan, a sync, a golden path.',
   otherwise,
   limit,
+  selection,
+  below,
 }: Props) {
   const query = useInfiniteQuery(runs(filter, limit));
   if (query.isPending) return <Rows />;
@@ -33,8 +39,9 @@ export function RunsOf({
   return (
     <>
       <Stale query={query} />
-      <RunTable label={label} runs={items} ofOne={filter.subject?.startsWith('stack:')} />
+      <RunTable label={label} runs={items} ofOne={filter.subject?.startsWith('stack:')} selection={selection} />
       <More query={query} />
+      {below?.(items)}
     </>
   );
 }

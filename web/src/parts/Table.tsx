@@ -16,6 +16,14 @@ interface Props<T> {
   columns: Column<T>[];
   rows: T[];
   id: (row: T) => string;
+  /** Rows can be selected, each by its name. */
+  selection?: Selection;
+  named?: (row: T) => string;
+}
+
+interface Selection {
+  selected: ReadonlySet<string>;
+  select: (ids: string[], on: boolean) => void;
 }
 
 /** A width for Table.module.css, which has none on small screens. */
@@ -24,7 +32,7 @@ function widthOf(width?: string | number): CSSProperties | undefined {
   return { '--width': typeof width === 'number' ? `${width}px` : width } as CSSProperties;
 }
 
-export function Table<T>({ label, columns, rows, id }: Props<T>) {
+export function Table<T>({ label, columns, rows, id, selection, named = id }: Props<T>) {
   return (
     <MantineTable
       className={classes.table}
@@ -35,6 +43,16 @@ export function Table<T>({ label, columns, rows, id }: Props<T>) {
     >
       <MantineTable.Thead>
         <MantineTable.Tr>
+          {selection && (
+            <MantineTable.Th className={classes.check} scope="col">
+              <input
+                type="checkbox"
+                aria-label="Select all that are shown"
+                checked={rows.length > 0 && rows.every((row) => selection.selected.has(id(row)))}
+                onChange={(e) => selection.select(rows.map(id), e.currentTarget.checked)}
+              />
+            </MantineTable.Th>
+          )}
           {columns.map((c) => (
             <MantineTable.Th
               key={c.name}
@@ -50,7 +68,17 @@ export function Table<T>({ label, columns, rows, id }: Props<T>) {
       </MantineTable.Thead>
       <MantineTable.Tbody>
         {rows.map((row) => (
-          <MantineTable.Tr key={id(row)}>
+          <MantineTable.Tr key={id(row)} data-chosen={selection?.selected.has(id(row)) || undefined}>
+            {selection && (
+              <MantineTable.Td className={classes.check}>
+                <input
+                  type="checkbox"
+                  aria-label={`Select ${named(row)}`}
+                  checked={selection.selected.has(id(row))}
+                  onChange={(e) => selection.select([id(row)], e.currentTarget.checked)}
+                />
+              </MantineTable.Td>
+            )}
             {columns.map((c) => (
               <MantineTable.Td key={c.name} data-wide={c.wide || undefined} data-right={c.right || undefined}>
                 {c.cell(row)}

@@ -31,6 +31,7 @@ CREATE TABLE pool_agents (
   about TEXT NOT NULL, -- JSON
   drained INTEGER NOT NULL, -- by the server
   leaving INTEGER NOT NULL, -- by itself
+  ending TEXT NOT NULL, -- the life that is to end when it has nothing to do; '' for none
   joined BIGINT NOT NULL,
   seen BIGINT NOT NULL,
   PRIMARY KEY (pool, name)

@@ -194,7 +194,7 @@ func (h *Handler) hello(w http.ResponseWriter, r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return remote.Welcome{Pool: got.Pool, Drained: got.Drained, Hello: int(pool.Hello.Seconds()), System: system()}, nil
+	return remote.Welcome{Pool: got.Pool, Drained: got.Drained, Ends: got.Ends, Hello: int(pool.Hello.Seconds()), System: system()}, nil
 }
 
 func (h *Handler) bye(c call) (any, error) {

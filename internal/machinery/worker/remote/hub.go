@@ -290,8 +290,8 @@ func (h *Hub) open(ctx context.Context, path string, query url.Values) (io.ReadC
 func at(lease, what string) string { return "leases/" + url.PathEscape(lease) + "/" + what }
 
 // Run says hello again and again until ctx ends, and tells when the server drains the agent or takes it on again. The
-// first hello has been said.
-func (h *Hub) Run(ctx context.Context, first Welcome, leaving <-chan struct{}) {
+// first hello has been said. When the server wants the agent to end, end is called.
+func (h *Hub) Run(ctx context.Context, first Welcome, leaving <-chan struct{}, end func()) {
 	drained, away, left := first.Drained, false, false
 	every := time.Duration(max(first.Hello, 1)) * time.Second
 	tick := time.NewTimer(every)
@@ -328,6 +328,10 @@ func (h *Hub) Run(ctx context.Context, first Welcome, leaving <-chan struct{}) {
 			} else {
 				h.o.Log.Info("the server gives steps to this agent again", "pool", w.Pool)
 			}
+		}
+		if w.Ends && !left {
+			h.o.Log.Info("the server asks this agent to be started anew, and it has nothing to do", "pool", w.Pool)
+			end()
 		}
 		tick.Reset(every)
 	}

@@ -47,6 +47,7 @@ type Hello struct {
 type Welcome struct {
 	Pool    string `json:"pool"`
 	Drained bool   `json:"drained,omitempty"` // nothing is given until it is resumed
+	Ends    bool   `json:"ends,omitempty"`    // the agent has nothing to do, and is to end
 	Hello   int    `json:"hello"`             // seconds until the next
 	System  string `json:"system,omitempty"`  // of the server, as Hello has it
 }

@@ -2,7 +2,7 @@ import { Anchor, Button, Text } from '@mantine/core';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
 import { useState } from 'react';
-import { type Agent, agents as agentsQuery, type Pool, pool as poolQuery, useDrain } from '../../api/pools';
+import { type Agent, agents as agentsQuery, type Pool, pool as poolQuery, useCycle, useDrain } from '../../api/pools';
 import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { CopyText } from '../../parts/CopyText';
@@ -58,6 +58,7 @@ export function PoolPage() {
         <>
           <CopyCommand command={`roadbed pool show ${p.namespace}/${p.name}`} />
           <ItsDocument of={p.ref} />
+          {admin && p.connected > 0 && <Cycle pool={p} />}
           {admin && <Drain pool={p} />}
         </>
       }
@@ -117,6 +118,31 @@ function Drain({ pool, agent }: { pool: Pool; agent?: Agent }) {
           error={drain.error}
           close={() => setAsking(false)}
           act={() => drain.mutate({ agent: agent?.name, drain: true }, { onSuccess: () => setAsking(false) })}
+        />
+      )}
+    </>
+  );
+}
+
+/** Has the agents of a pool end as soon as they run nothing, after asking. */
+function Cycle({ pool }: { pool: Pool }) {
+  const [asking, setAsking] = useState(false);
+  const cycle = useCycle(pool);
+  return (
+    <>
+      <Button variant="default" onClick={() => setAsking(true)}>
+        Cycle
+      </Button>
+      {asking && (
+        <Ask
+          title={`Cycle ${pool.name}`}
+          says="Each agent that is there now ends as soon as it runs nothing, and is given nothing more until then. What keeps it running, such as systemd or Kubernetes, starts it anew."
+          label="Cycle it"
+          command={`roadbed pool cycle ${pool.namespace}/${pool.name}`}
+          busy={cycle.isPending}
+          error={cycle.error}
+          close={() => setAsking(false)}
+          act={() => cycle.mutate(undefined, { onSuccess: () => setAsking(false) })}
         />
       )}
     </>

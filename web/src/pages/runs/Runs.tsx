@@ -3,7 +3,7 @@ import { getRouteApi } from '@tanstack/react-router';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { FilterText } from '../../parts/FilterText';
 import { Page, Section } from '../../parts/Page';
-import { RunsOf } from '../../parts/RunsOf';
+import { RunsToChoose } from './RunsToChoose';
 
 const route = getRouteApi('/shell/runs');
 const kinds = ['scaffold', 'workflow', 'stack', 'sync'];
@@ -57,7 +57,7 @@ export function Runs() {
         />
       </Group>
       <Section flush>
-        <RunsOf
+        <RunsToChoose
           filter={filter}
           label="Runs"
           none={

@@ -2,6 +2,7 @@ import { Button, Checkbox, Group, Select, Text } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
+import { lazy, Suspense } from 'react';
 import { spaces, stackSets, stacks } from '../../api/queries';
 import type { Stack } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
@@ -15,7 +16,10 @@ import { State } from '../../parts/State';
 import { type Column, Table } from '../../parts/Table';
 import { shortRef } from '../../words/ref';
 import { word } from '../../words/status';
+import { useSelection } from '../catalog/selection';
 import { command, type StackSearch } from './filter';
+
+const StacksMany = lazy(() => import('./StacksMany'));
 
 const route = getRouteApi('/shell/infrastructure');
 
@@ -79,6 +83,8 @@ export function Stacks() {
   );
   const items = query.data?.pages.flatMap((p) => p.items) ?? [];
   const narrowed = Object.values(search).some(Boolean);
+  const { selected, select, clear } = useSelection(JSON.stringify(search));
+  const chosen = items.filter((s) => selected.has(s.ref));
   return (
     <Page
       title="Infrastructure"
@@ -104,8 +110,15 @@ export function Stacks() {
         {query.isLoadingError && <Failure error={query.error} retry={() => query.refetch()} />}
         {query.isPending && <Rows />}
         {query.isSuccess && items.length === 0 && <None narrowed={narrowed} />}
-        {items.length > 0 && <Table label="Stacks" rows={items} id={(s) => s.ref} columns={columns} />}
+        {items.length > 0 && (
+          <Table label="Stacks" rows={items} id={(s) => s.ref} columns={columns} selection={{ selected, select }} />
+        )}
         <More query={query} />
+        {chosen.length > 0 && (
+          <Suspense>
+            <StacksMany stacks={chosen} clear={clear} />
+          </Suspense>
+        )}
       </Section>
     </Page>
   );
