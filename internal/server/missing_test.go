@@ -70,7 +70,7 @@ func TestAnEntityTellsWhatItNamesInVain(t *testing.T) {
 func TestARepositoryIsOfferedAnEntity(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		g.push("alice", "default/shop", map[string]string{"main.go": "package main\n"})
-		target := g.url + "/git/default/shop"
+		target := "/git/default/shop"
 		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]any{"target": target, "dryRun": true}); !fault.Is(err, fault.NotFound) {
 			t.Fatalf("a file that is not there is read: %v", err)
 		}
@@ -102,9 +102,9 @@ func TestARepositoryIsOfferedAnEntity(t *testing.T) {
 // TestWhatTheGroupsBelowOwn is listed and counted with what a group owns.
 func TestWhatTheGroupsBelowOwn(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
-		g.apply(`{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: engineering}, spec: {type: department, children: [platform]}}
+		g.apply(`{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: engineering}, spec: {type: department, children: [attic]}}
 ---
-{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: platform}, spec: {type: team, children: [storage]}}
+{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: attic}, spec: {type: team, children: [storage]}}
 ---
 {apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: storage}, spec: {type: team, children: []}}
 ---

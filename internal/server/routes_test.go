@@ -228,8 +228,8 @@ var queries = map[string]string{
 	"deleteBranch": "?name=feature", "deleteTag": "?name=none", "searchFiles": "?text=trunk&ref=trunk", "blameFile": "?path=trunk&ref=trunk",
 	"downloadFile": "?path=trunk&ref=trunk", "listTree": "?ref=trunk", "lastCommits": "?ref=trunk", "findFiles": "?ref=trunk",
 	"downloadArchive": "?ref=trunk", "getCommit": "?ref=trunk", "diffCommit": "?ref=trunk", "listCommitProposals": "?ref=trunk",
-	"listCommits": "?ref=trunk", "searchDocs": "?text=install", "search": "?facets=kind,type,owner,lifecycle,space", "downloadDocsFile": "?path=trunk",
-	"getStateResource": "?address=terraform_data.one",
+	"listCommits": "?ref=trunk", "searchDocs": "?text=install", "search": "?facets=kind,type,owner,lifecycle,space,namespace", "downloadDocsFile": "?path=trunk",
+	"getStateResource": "?address=terraform_data.one", "suggestEntity": "?target=/git/default/none",
 }
 
 // bodyOf gives a body that the schema accepts, so that the request comes as far as its rights.

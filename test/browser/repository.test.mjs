@@ -201,7 +201,8 @@ chapter('A file that was changed meanwhile is not overwritten', async () => {
 
 chapter('A file that the platform reads is checked while it is written', async () => {
   await page.goto(`${shop}?path=catalog-info.yaml&look=new`);
-  await page.getByRole('textbox', { name: /^Text of/ }).waitFor();
+  await page.getByRole('textbox', { name: /^Text of/ }).filter({ hasText: 'kind: Component' }).waitFor(); // what is suggested
+  await page.keyboard.press('ControlOrMeta+a');
   await page.keyboard.type('kind: Component');
   await main().getByText('The platform could not use it as it is').waitFor();
   await told.sound(page, 'a file with findings');

@@ -13,11 +13,10 @@ import (
 func TestTheCodeOfAnEntityIsFound(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
-		alice, adam := accesstest.As("alice"), accesstest.As("adam")
-		for _, name := range []string{"team/shop", "team/api"} {
-			b.repository(alice, "default", name)
-		}
-		b.repository(adam, "ops", "team/secret")
+		alice, carol := accesstest.As("alice"), accesstest.As("carol") // who reads in lab alone
+		b.repository(alice, "default", "team/shop")
+		b.repository(alice, "lab", "team/api")
+		b.repository(alice, "default", "team/secret")
 		pages := map[string][]string{
 			"https://github.com/acme/api": {"team/secret", "team/api"}, "https://forge.test/acme/own": {"team/api"}, "https://github.com/acme/secret": {"team/secret"},
 			"https://gitlab.com/group/sub/api": {"team/api"},
@@ -43,11 +42,11 @@ func TestTheCodeOfAnEntityIsFound(t *testing.T) {
 			}
 		}
 		for name, repository := range want {
-			if got, err := b.CodeOf(alice, b.get("component:"+name)); err != nil || got != repository {
+			if got, err := b.CodeOf(carol, b.get("component:"+name)); err != nil || got != repository {
 				t.Errorf("the code of %s is in %q, %v; want %q", name, got, err, repository)
 			}
 		}
-		if got, err := b.CodeOf(adam, b.get("component:secret")); err != nil || got != "team/secret" {
+		if got, err := b.CodeOf(alice, b.get("component:secret")); err != nil || got != "team/secret" {
 			t.Errorf("to who may read it, it is in %q, %v", got, err)
 		}
 	})
@@ -57,9 +56,8 @@ func TestTheCodeOfAnEntityIsFound(t *testing.T) {
 func TestAnEntityIsSuggested(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {
-		alice, adam := member("alice", "group:default/team"), accesstest.As("adam")
+		alice, carol := member("alice", "group:default/team"), accesstest.As("carol")
 		b.repository(accesstest.As("alice"), "default", "team/shop")
-		b.repository(adam, "ops", "team/secret")
 		b.push(accesstest.As("alice"), "team/shop", map[string]string{"svc/pay/main.go": "package main\n"})
 		suggests := func(address, path, name string, existing ...string) string {
 			t.Helper()
@@ -79,8 +77,8 @@ func TestAnEntityIsSuggested(t *testing.T) {
 			t.Errorf("what was suggested is owned by %s", owner)
 		}
 		suggests("/git/team/shop", "catalog-info.yaml", "shop", "svc/pay/catalog-info.yaml")
-		for _, address := range []string{"https://roadbed.test/git/team/secret", "https://roadbed.test/git/team/none"} {
-			if s, err := b.Suggest(alice, address); !fault.Is(err, fault.NotFound) || s.Document != "" {
+		for _, address := range []string{"https://roadbed.test/git/team/shop", "https://roadbed.test/git/team/none"} {
+			if s, err := b.Suggest(carol, address); !fault.Is(err, fault.NotFound) || s.Document != "" {
 				t.Errorf("%s suggests %+v, %v", address, s, err)
 			}
 		}

@@ -101,7 +101,7 @@ function Changing({ repo, head, branch, path, look, seen, begin = '' }: Changing
   const [show, setShow] = useState<'text' | 'change'>('text');
   const after = deletes ? '' : text;
   const changed = isNew ? text !== '' || name !== path : deletes || text !== before || name !== path;
-  const committed = useKept(changed && !deletes);
+  const committed = useKept(changed && !deletes && !(isNew && text === begin && name === path));
   const told = useMemo(
     () => (show === 'change' || deletes ? patchOf(before, after) : undefined),
     [show, deletes, before, after],
