@@ -4774,6 +4774,12 @@ export interface components {
              */
             size: number;
         };
+        AttachTo: {
+            /** @description Of what it is asked about; with stacks, absent for all in its space and below. */
+            labels?: string[] | null;
+            /** @description By name, or NAMESPACE/NAME. */
+            stacks?: string[] | null;
+        };
         AutoMergeInputBody: {
             /**
              * @description Absent takes it back.
@@ -7807,8 +7813,12 @@ export interface components {
             decision: components["schemas"]["Decision"];
         };
         ReplayPolicyInputBody: {
+            /** @description What it would be asked about; absent: as the policy is now, and a further one about all. */
+            attach?: components["schemas"]["AttachTo"];
             /** @description The next of the part before. */
             cursor?: string;
+            /** @description The policy would be disabled, or deleted; with nothing else but policy. */
+            gone?: boolean;
             /**
              * Format: int64
              * @description How many decisions are looked at by this call; 10,000 when not given.
