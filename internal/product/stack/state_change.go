@@ -102,7 +102,7 @@ func (s *Service) LockByHand(ctx context.Context, r ref.Entity, reason string) e
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		if kept, err := s.takeKept(ctx, tx, stack, id, string(info)); kept || err != nil {
+		if kept, err := s.takeKept(ctx, tx, stack, id, string(info), reason); kept || err != nil {
 			return fault.Wrap(err, "lock %s", r)
 		}
 		return s.alone(ctx, tx, stack, func(own string) error {

@@ -119,7 +119,7 @@ func (s *Service) letGoOn(ctx context.Context, tx *store.Tx, subject ref.Entity,
 }
 
 // takeKept gives a person the lock that a run keeps beyond its end; false where none does.
-func (s *Service) takeKept(ctx context.Context, tx *store.Tx, stack Stack, id, info string) (taken bool, err error) {
+func (s *Service) takeKept(ctx context.Context, tx *store.Tx, stack Stack, id, info, reason string) (taken bool, err error) {
 	me := actor.From(ctx)
 	if me.Run != "" {
 		return false, nil
@@ -143,7 +143,7 @@ func (s *Service) takeKept(ctx context.Context, tx *store.Tx, stack Stack, id, i
 	if err := s.unsayKept(ctx, tx, stack, l.ID); err != nil {
 		return false, err
 	}
-	return true, s.note(ctx, tx, stack, "stack.state-locked", keptBy(l.ID), map[string]any{"lock": id})
+	return true, s.note(ctx, tx, stack, "stack.state-locked", keptBy(l.ID), map[string]any{"lock": id, "reason": reason})
 }
 
 // unsayKept takes from a stack's page why it was locked.
