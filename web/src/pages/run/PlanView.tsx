@@ -13,6 +13,7 @@ import { partsOf } from '../../words/vendor';
 import type { Pick } from './Change';
 import { ChangeList } from './ChangeList';
 import { Cost } from './Cost';
+import { Outside } from './Outside';
 import { counts, filterPlan, modulesOf, type PlanFilter, planGroups, rootModule } from './plan';
 import { ReplanBar } from './ReplanBar';
 import { Types } from './Types';
@@ -50,6 +51,7 @@ export function PlanView({ run }: { run: RunDetail }) {
       <Cost cost={plan.data.cost} />
       <Resources key={digest} title={partsOf(plan.data.vendor)} run={run} changes={plan.data.changes ?? []} />
       {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
+      <Outside plan={plan.data} />
     </div>
   );
 }
@@ -121,15 +123,16 @@ function Changes({ title, changes, filtered, pick }: ChangesProps) {
               size="xs"
               w={220}
               aria-label="Of which module"
-              placeholder="All modules"
-              clearable
-              clearButtonProps={{ 'aria-label': 'All modules' }}
               searchable
               limit={200}
               nothingFoundMessage="No module is like that"
-              value={module ?? null}
-              onChange={(value) => set({ module: value ?? undefined })}
-              data={modules.map(({ name, n }) => ({ value: name, label: `${moduleName(name)} (${n})` }))}
+              allowDeselect={false}
+              value={module ?? ''}
+              onChange={(value) => set({ module: value || undefined })}
+              data={[
+                { value: '', label: 'All modules' },
+                ...modules.map(({ name, n }) => ({ value: name, label: `${moduleName(name)} (${n})` })),
+              ]}
             />
           )}
           <FilterText
