@@ -84,7 +84,12 @@ type Plan struct {
 	Summary Summary      `json:"summary"`
 	Changes []PlanChange `json:"changes"`
 	Outputs []PlanChange `json:"outputs"`
-	Cost    *PlanCost    `json:"cost,omitempty" doc:"Absent where no price list counts, and the pool has no infracost."`
+	Refresh bool         `json:"refresh,omitempty" doc:"It changes the state alone: its changes are what was changed outside, and is taken up."`
+
+	Outside     []PlanChange `json:"outside,omitempty" doc:"What was changed outside since the state was written, as far as it is not among the changes; at most 500."`
+	OutsideMore int          `json:"outsideMore,omitempty" doc:"How many of these are left out."`
+
+	Cost *PlanCost `json:"cost,omitempty" doc:"Absent where no price list counts, and the pool has no infracost."`
 }
 
 // PlanChange is what a plan would do to one resource or output.
@@ -121,5 +126,6 @@ type Summary struct {
 	Import  int `json:"import,omitempty"`
 	Move    int `json:"move,omitempty"`
 	Forget  int `json:"forget,omitempty"`
+	Refresh int `json:"refresh,omitempty" doc:"Resources whose change outside is taken up into the state."`
 	Outputs int `json:"outputs" doc:"Outputs that change."`
 }

@@ -95,7 +95,7 @@ func TestWhatAKilledAgentHadGoesToOthers(t *testing.T) {
 		two.kill()
 		two.start() // its new life gives back what the earlier one had
 		g.wantRun(until(t, g.admin, id, ended), "failed", "worker default/eu/two was lost while it ran this step; retry when you have checked what it did")
-		if s := g.stackNow("net"); s.State != nil && s.State.Resources > 0 || s.Lock != "" {
+		if s := g.stackNow("net"); s.State != nil && s.State.Resources > 0 || !strings.Contains(s.Lock, "run "+id+" was killed") { // nobody knows what it did
 			t.Errorf("the stack is %+v", s)
 		}
 	})

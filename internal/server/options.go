@@ -64,6 +64,7 @@ type Options struct {
 	Grace      time.Duration // of deleted repositories
 	CloneCache int           // GiB
 	Config     string
+	output     int64         // bytes of each step's log; 0 for what workers take, tests have less
 	patience   time.Duration // of workers; 0 for their own, tests wait less
 	pulumi     string        // the program that the default pool lends in the place of the one on PATH; "" for that, tests have another
 	terragrunt string        // and of Terragrunt

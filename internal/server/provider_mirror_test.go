@@ -40,11 +40,16 @@ func realProvider(t *testing.T) []byte {
 	return program
 }
 
+// timeArchive packs it as its registries do.
+func timeArchive(t *testing.T, program []byte) []byte {
+	return providertest.Archive(t, "time", timeVersion, program, map[string]string{"LICENSE": "MPL-2.0\n"})
+}
+
 // timeRegistry offers hashicorp/time, which both engines look for at their own registries.
 func timeRegistry(t *testing.T, program []byte) *providertest.Registry {
 	t.Helper()
 	r := providertest.New(t)
-	archive := providertest.Archive(t, "time", timeVersion, program, map[string]string{"LICENSE": "MPL-2.0\n"})
+	archive := timeArchive(t, program)
 	r.Add("hashicorp/time", timeVersion, packages.Here(), archive)
 	r.Add("hashicorp/time", timeVersion, "darwin_arm64", providertest.Archive(t, "time", timeVersion, []byte("of another system"), nil))
 	r.Add("hashicorp/time", "0.13.0", packages.Here(), archive)

@@ -42,23 +42,97 @@ func TestADeadEngineEndsTheRunAndARetryWorks(t *testing.T) {
 		if !strings.Contains(r.Reason, "137") && !strings.Contains(r.Reason, "illed") {
 			t.Errorf("the reason does not tell of the engine's death: %s", r.Reason)
 		}
+		// What comes by itself waits, and says why: the state may lack what the dead engine has built.
 		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(sleeping, "sleep 33.25", "true")})
-		g.wantRun(g.rests(g.stackRun("net", commit)), "unconfirmed", "")
-		if _, err := g.act("alice", g.stackRun("net", commit), "discard"); err != nil {
-			t.Fatal(err)
+		pushed := g.stackRun("net", commit)
+		g.heldFor(pushed, id)
+		if p := g.rests(g.preview("alice", "net", "")); p.State != "finished" {
+			t.Errorf("a preview is %s", p.State)
 		}
-		// The lock of the dead engine is free: a retry plans anew, on what the dead one may have left.
+		// A retry plans anew, on what the dead one may have left, before what waits.
 		if _, err := g.act("alice", id, "retry"); err != nil {
 			t.Fatal(err)
 		}
 		r = g.rests(id)
 		g.wantRun(r, "unconfirmed", "waits for somebody")
+		if s := g.stackNow("net"); s.Lock != "" || s.Message != "" {
+			t.Errorf("the lock of the dead engine is still there: %s, %s", s.Lock, s.Message)
+		}
+		if r := g.runNow(pushed); r.State != "queued" || r.Wait == nil || r.Wait.Behind != id {
+			t.Errorf("what was pushed is %s, with %+v", r.State, r.Wait)
+		}
 		if _, err := g.act("bob", id, "discard"); err != nil {
 			t.Fatal(err)
 		}
-		if s := g.stackNow("net"); s.Lock != "" {
-			t.Errorf("the lock of the dead engine is still there: %s", s.Lock)
+		g.wantRun(g.rests(pushed), "unconfirmed", "")
+	})
+}
+
+// heldFor waits until a run waits for the lock that another has kept beyond its end, which the other and the stack tell of.
+func (g *ground) heldFor(id, of string) {
+	g.t.Helper()
+	r := until(g.t, g.admin, id, func(r client.RunDetail) bool { return r.Wait != nil && r.Wait.For == "state" })
+	if r.State != "queued" || !strings.Contains(r.Wait.Reason, "which is kept: run "+of+" was killed while it changed what is there") || len(r.Steps) != 0 {
+		g.t.Errorf("it is %s with %+v", r.State, r.Wait)
+	}
+	g.wantRun(g.runNow(of), "failed", "what it did last may be missing in the state")
+	if s := g.stackNow("net"); !strings.Contains(s.Lock, `"Who":"run `+of+`"`) || !strings.Contains(s.Lock, "retry it, begin another one by hand, or unlock the state") {
+		g.t.Errorf("the lock is %s", s.Lock)
+	}
+}
+
+// TestAStackThatIsHeldGoesOnWhenSomebodySaysSo kills engines in the middle of applies: what is pushed then waits until the
+// state is unlocked, by who may, or a run is begun by hand.
+func TestAStackThatIsHeldGoesOnWhenSomebodySaysSo(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		killed := func(id string) {
+			t.Helper()
+			engine, _ := g.applies(id)
+			if err := syscall.Kill(engine, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			until(t, g.admin, id, ended)
 		}
+		pushes := func(what string) string {
+			t.Helper()
+			return g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": sleeping + "# " + what + "\n"}))
+		}
+		first := g.stack("net", sleeping, "")
+		killed(first)
+		if s := g.stackNow("net"); !strings.HasPrefix(s.Message, "run "+first+" was killed") {
+			t.Errorf("the stack says %q", s.Message)
+		}
+		second := pushes("more")
+		g.heldFor(second, first)
+		unlock := func(who string) error {
+			return g.as[who].Do(t.Context(), "POST", "/stacks/default/net/unlock", nil, nil, nil)
+		}
+		for _, who := range []string{"rita", "mallory"} {
+			if err := unlock(who); !fault.Is(err, fault.Denied) && !fault.Is(err, fault.NotFound) {
+				t.Errorf("%s unlocks it: %v", who, err)
+			}
+		}
+		if err := g.as["otto"].Do(t.Context(), "POST", "/stacks/default/net/unlock", map[string][]string{"mine": {"true"}}, nil, nil); !fault.Is(err, fault.Conflict) {
+			t.Errorf("it counts as otto's: %v", err)
+		}
+		if err := unlock("otto"); err != nil {
+			t.Fatal(err)
+		}
+		killed(second)
+		third := pushes("and more")
+		g.heldFor(third, second)
+		byHand, err := client.Post[client.RunDetail](t.Context(), g.as["bob"], "/stacks/default/net/runs", map[string]string{"type": "tracked"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(third), "unconfirmed", "")
+		if s := g.stackNow("net"); s.Lock != "" {
+			t.Errorf("it is locked by %s", s.Lock)
+		}
+		if _, err := g.act("admin", third, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(byHand.ID), "unconfirmed", "")
 	})
 }
 

@@ -217,7 +217,7 @@ func TestAStateIsRolledBackByAPerson(t *testing.T) {
 }
 
 // TestARunHoldsTheStateOfItsStack refuses people while a run waits with its plan, and lets them when it has ended, however
-// that ended: a lock that a dead apply has left is nobody's.
+// that ended: a lock that a dead apply has kept is taken over by who locks the state.
 func TestARunHoldsTheStateOfItsStack(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
 		id := g.stack("net", sleeping, "")
@@ -238,8 +238,16 @@ func TestARunHoldsTheStateOfItsStack(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.wantRun(until(t, g.admin, id, ended), "failed", "applying")
+		g.wantRefused(push(1, "a"), fault.Conflict, "run "+id+" was killed")
 		if err := lock(); err != nil {
 			t.Fatalf("the lock of a dead run stands in the way: %v", err)
+		}
+		pushed := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": sleeping + "# more\n"}))
+		if r := until(t, g.admin, pushed, func(r client.RunDetail) bool { return r.Wait != nil && r.Wait.For == "state" }); !strings.Contains(r.Wait.Reason, "held by hand: ") || !strings.Contains(r.Wait.Reason, "I look at it") {
+			t.Errorf("what is pushed waits for %+v", r.Wait)
+		}
+		if _, err := g.act("admin", pushed, "cancel"); err != nil {
+			t.Fatal(err)
 		}
 		if s := g.stackNow("net"); !strings.Contains(s.Lock, "I look at it") || !strings.Contains(s.Lock, "otto") {
 			t.Errorf("the lock is %s", s.Lock)

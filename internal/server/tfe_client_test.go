@@ -22,6 +22,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
+	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
@@ -58,12 +59,19 @@ type desktop struct {
 // eachDesktop tells a story with each client, at a server of its own that asks for no second pair of eyes.
 func eachDesktop(t *testing.T, story func(d *desktop)) {
 	t.Helper()
+	eachDesktopWith(t, func(*testing.T, *Options) {}, story)
+}
+
+// eachDesktopWith is eachDesktop with servers that are set up otherwise.
+func eachDesktopWith(t *testing.T, change func(t *testing.T, o *Options), story func(d *desktop)) {
+	t.Helper()
 	t.Parallel()
 	for name, program := range remotes(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := options(t)
 			o.Dev, o.Isolation, o.Engine = true, preferIsolation, program
+			change(t, &o)
 			address := running(t, o)
 			_, port, _ := strings.Cut(address, ":")
 			d := &desktop{t: t, program: program, dir: t.TempDir(), host: "localhost:" + port, authority: filepath.Join(o.Data, "ca.pem")}
@@ -80,6 +88,20 @@ func eachDesktop(t *testing.T, story func(d *desktop)) {
 // as gives the terminal's programs a token of somebody.
 func (d *desktop) as(who string) {
 	write(d.t, d.configuration, fmt.Sprintf("credentials %q {\n  token = %q\n}\n", d.host, d.g.as[who].Token))
+}
+
+// providers has the terminal's programs find a provider on its disk, and look nowhere else.
+func (d *desktop) providers(name, version string, archive []byte) {
+	d.t.Helper()
+	mirror := d.t.TempDir()
+	for _, host := range registryOf {
+		write(d.t, filepath.Join(mirror, host, "hashicorp", name, fmt.Sprintf("terraform-provider-%s_%s_%s.zip", name, version, packages.Here())), string(archive))
+	}
+	own, err := os.ReadFile(d.configuration)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	write(d.t, d.configuration, string(own)+fmt.Sprintf("provider_installation {\n  filesystem_mirror {\n    path = %q\n  }\n}\n", mirror))
 }
 
 func (d *desktop) alone() {

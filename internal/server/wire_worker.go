@@ -45,7 +45,7 @@ func serverName(path string) (string, error) {
 func (h *House) most() execute.Limits { return h.Options.most() }
 
 func (o Options) most() execute.Limits {
-	return execute.Limits{Memory: int64(o.StepMemory) << 30, Time: o.StepTime}
+	return execute.Limits{Memory: int64(o.StepMemory) << 30, Time: o.StepTime, Output: o.output}
 }
 
 // workers gives the server's own worker, for platform steps, and the one of the default pool.

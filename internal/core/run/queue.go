@@ -70,6 +70,16 @@ func (s *Service) FreeTx(ctx context.Context, tx *store.Tx, lock, holder string)
 	return nil
 }
 
+// HandTx gives a lock that a run or something else holds to something that is no run, as HoldTx does, so that runs go on waiting
+// for it. Unauthorised.
+func (s *Service) HandTx(ctx context.Context, tx *store.Tx, lock, from, to string) error {
+	n, err := tx.Exec(ctx, "UPDATE run_locks SET run = $3 WHERE name = $1 AND run = $2", lock, from, to)
+	if err == nil && n == 0 {
+		err = fault.Errorf(fault.Conflict, "%s does not hold %s", from, lock)
+	}
+	return fault.Wrap(err, "hand lock %s on", lock)
+}
+
 // AheadTx counts the steps that go to a worker before one that is ready, unauthorised.
 func (s *Service) AheadTx(ctx context.Context, tx *store.Tx, r Run, step Step) (n int, err error) {
 	kind := step.Job.Kind

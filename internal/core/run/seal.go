@@ -17,11 +17,11 @@ type storedJob struct {
 	Whole      []byte `json:"whole,omitempty"` // a worker.Job, sealed
 }
 
-// shownJob is what can be seen of a job that is sealed: its kind, its action, and which secrets it knows, unless their
+// shownJob is what can be seen of a job that is sealed: its kind, its action, whether it changes what is outside, and which secrets it knows, unless their
 // names tell something.
 func shownJob(job worker.Job) worker.Job {
 	hide := worker.Hiding(job.Masks)
-	shown := worker.Job{Kind: job.Kind, Action: job.Action}
+	shown := worker.Job{Kind: job.Kind, Action: job.Action, Changes: job.Changes}
 	shown.MaskRefs = slices.Concat(job.SecretRefs(), job.MaskRefs)
 	shown.MaskRefs = slices.DeleteFunc(shown.MaskRefs, func(r string) bool { return hide(r) != r })
 	return shown

@@ -221,8 +221,16 @@ func (a *API) getPlan(ctx context.Context, in *RunInput) (*body[Plan], error) {
 	if err != nil {
 		return nil, err
 	}
-	return answer(Plan{Vendor: p.Vendor, Summary: Summary(p.Summary), Changes: wireChanges(p.Changes), Outputs: wireChanges(p.Outputs), Cost: wireCost(p.Cost)}), nil
+	out := Plan{
+		Vendor: p.Vendor, Summary: Summary(p.Summary), Changes: wireChanges(p.Changes), Outputs: wireChanges(p.Outputs), Refresh: p.Refresh,
+		Outside: wireChanges(p.Outside[:min(len(p.Outside), mostOutside)]), Cost: wireCost(p.Cost),
+	}
+	out.OutsideMore = len(p.Outside) - len(out.Outside)
+	return answer(out), nil
 }
+
+// mostOutside bounds what a plan tells of what was changed outside.
+const mostOutside = 500
 
 func wireChanges(changes []stack.Change) []PlanChange {
 	out := make([]PlanChange, len(changes))

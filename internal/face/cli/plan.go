@@ -69,10 +69,29 @@ func writePlan(w io.Writer, p client.Plan) {
 		}
 		fmt.Fprintln(w)
 	}
-	if none {
+	switch {
+	case none:
 		fmt.Fprintln(w, "nothing would change")
+	case p.Refresh:
+		fmt.Fprintln(w, "only the state would change: this is what was changed outside")
 	}
+	writeOutside(w, p)
 	writeCost(w, p.Cost)
+}
+
+// writeOutside tells what others have changed, which the plan takes as it is.
+func writeOutside(w io.Writer, p client.Plan) {
+	if len(p.Outside) == 0 {
+		return
+	}
+	fmt.Fprintln(w, "\nchanged outside:")
+	for _, c := range p.Outside {
+		fmt.Fprintf(w, "%3s %s\n", signs(c.Action), strings.TrimSpace(c.Address+" "+about(c)))
+		writeValues(w, c)
+	}
+	if p.OutsideMore > 0 {
+		fmt.Fprintf(w, "    and %d more\n", p.OutsideMore)
+	}
 }
 
 func about(c client.PlanChange) string {

@@ -48,6 +48,17 @@ func TestAPlanIsToldResourceByResource(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	b.Reset()
+	outside := []client.PlanChange{{Address: "aws_instance.web", Action: "update", Before: map[string]any{"size": 1.0}, After: map[string]any{"size": 2.0}}, {Address: "aws_instance.old", Action: "delete"}}
+	writePlan(&b, client.Plan{Outside: outside, OutsideMore: 3})
+	if want := "nothing would change\n\nchanged outside:\n  ~ aws_instance.web\n      size = 1 -> 2\n  - aws_instance.old\n    and 3 more\n"; b.String() != want {
+		t.Errorf("what was changed outside is told as\n%s\nwant\n%s", b.String(), want)
+	}
+	b.Reset()
+	writePlan(&b, client.Plan{Changes: outside[:1], Refresh: true})
+	if want := "  ~ aws_instance.web\n      size = 1 -> 2\nonly the state would change: this is what was changed outside\n"; b.String() != want {
+		t.Errorf("what is taken up is told as\n%s\nwant\n%s", b.String(), want)
+	}
+	b.Reset()
 	if writePlan(&b, client.Plan{}); b.String() != "nothing would change\n" {
 		t.Errorf("an empty plan is told as %q", b.String())
 	}

@@ -39,7 +39,8 @@ type Spec struct {
 	Dial      []Forward         // connections inside to 127.0.0.1:Port reach the host's unix socket Socket
 	Network   bool              // the host's network instead of loopback alone; Dial ports are then taken on the host's loopback
 	Limits    Limits
-	Stdin     io.Reader // nil is /dev/null
+	Saving    time.Duration // of what it has to save when it ends early; 0 for a command that saves nothing. See Limits
+	Stdin     io.Reader     // nil is /dev/null
 }
 
 // Mount shows a host folder or file at Target, an absolute path inside the sandbox. A target may lie below
@@ -64,6 +65,9 @@ type Forward struct {
 }
 
 // Limits bound a command and all that it starts. Zero means no limit of its own, save Processes.
+//
+// A command with Spec.Saving is not killed at once. Past Output its output is cut, with a line that says so, and it goes on.
+// Past Time or Disk it is asked to end, and killed that long after, or when it holds twice its Disk.
 type Limits struct {
 	Memory    int64         // bytes, of the whole group where Capabilities.Cgroup is set, else of each process
 	Processes int           // processes and threads at a time; 0 is DefaultProcesses
@@ -183,6 +187,9 @@ func (s Spec) Check() error {
 	}
 	if l := s.Limits; l.Memory < 0 || l.Processes < 0 || l.CPU < 0 || l.Output < 0 || l.Time < 0 || l.Disk < 0 {
 		add("Limits", "holds a negative number", "use 0 for no limit")
+	}
+	if s.Saving < 0 {
+		add("Saving", "is negative", "use 0 for none")
 	}
 	if len(details) > 0 {
 		return fault.At("the command can't be run", details...)

@@ -25,7 +25,8 @@ const defaultOutput = 1 << 30 // bytes
 // out, and what is not a file is not opened in a way that waits.
 type collector struct {
 	root   *os.Root
-	sealed bool // what is put is sealed
+	filled map[string]stamps // what was there before the command, by the names of outputs of what is new
+	sealed bool              // what is put is sealed
 	put    func(ctx context.Context, r io.Reader) (string, int64, error)
 	note   func(format string, args ...any) // into the step's log
 	// patiently does again what fails while something that it needs is away.
@@ -104,6 +105,8 @@ func (c collector) one(ctx context.Context, o Output, result *Result) error {
 		return c.store(ctx, o, io.LimitReader(f, limit), result)
 	case OutputTree:
 		return c.tree(ctx, o, name, limit, result)
+	case OutputNew:
+		return c.fresh(ctx, o, name, limit, result)
 	case OutputAny:
 		info, err := c.root.Stat(name)
 		if err != nil {
@@ -114,7 +117,7 @@ func (c collector) one(ctx context.Context, o Output, result *Result) error {
 		}
 		return c.one(ctx, o, result)
 	}
-	return fault.Errorf(fault.Invalid, "its kind %q is none of text, file, tree and any", o.Kind)
+	return fault.Errorf(fault.Invalid, "its kind %q is none of text, file, tree, any and new", o.Kind)
 }
 
 // below gives a path relative to the workspace.
@@ -185,14 +188,19 @@ func (c collector) tree(ctx context.Context, o Output, name string, limit int64,
 	if !info.IsDir() {
 		return fault.Errorf(fault.Invalid, "%s is not a folder", o.Path)
 	}
+	return c.packed(ctx, o, result, func(w io.Writer) error { return c.pack(ctx, w, name, limit) })
+}
+
+// packed stores what pack writes.
+func (c collector) packed(ctx context.Context, o Output, result *Result, pack func(w io.Writer) error) error {
 	reader, writer := io.Pipe()
 	packed := make(chan error, 1)
 	go func() {
-		err := c.pack(ctx, writer, name, limit)
+		err := pack(writer)
 		writer.CloseWithError(err)
 		packed <- err
 	}()
-	err = c.store(ctx, o, reader, result)
+	err := c.store(ctx, o, reader, result)
 	reader.CloseWithError(errors.New("nobody reads on"))
 	if packErr := <-packed; packErr != nil {
 		delete(result.Artifacts, o.Name)

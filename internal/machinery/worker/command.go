@@ -80,6 +80,7 @@ func nothing() {}
 type workspace struct {
 	id, dir string
 	root    *os.Root
+	filled  map[string]stamps // of each output of what is new: what was there before the command
 }
 
 func (w *Worker) workspace(id string) (*workspace, error) {
@@ -95,7 +96,7 @@ func (w *Worker) workspace(id string) (*workspace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the workspace: %w", err)
 	}
-	return &workspace{id, dir, root}, nil
+	return &workspace{id: id, dir: dir, root: root}, nil
 }
 
 func (s *workspace) remove(w *Worker, l Lease) {
@@ -120,6 +121,9 @@ func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log i
 	if err := w.fill(ctx, l, in.root); err != nil {
 		return failed(log, fmt.Errorf("prepare the workspace: %w", err)), nil
 	}
+	if in.filled, err = stamped(in.root, l.Job.Outputs); err != nil {
+		return failed(log, fmt.Errorf("prepare the workspace: %w", err)), nil
+	}
 	if l.Job.Image != "" && !w.Executor.Capabilities().Images {
 		fmt.Fprintf(log, "roadbed: this pool runs steps as processes of its machine; the image %s is not used\n", l.Job.Image)
 	}
@@ -130,7 +134,10 @@ func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log i
 	if err != nil {
 		return failed(log, fmt.Errorf("run the command: %w", err)), nil
 	}
-	result := Result{ExitCode: ended.ExitCode, Reason: ended.Reason, Message: explain(ended, spec.Limits)}
+	if l.Job.Changes && ended.ExitCode == 0 && ended.Reason != execute.ReasonCanceled { // it was asked to end, and had done all
+		ended.Reason = ""
+	}
+	result := Result{ExitCode: ended.ExitCode, Reason: ended.Reason, Message: explain(ended, spec)}
 	if result.Message != "" {
 		fmt.Fprintf(log, "roadbed: %s\n", result.Message)
 	}
@@ -141,7 +148,7 @@ func (w *Worker) stage(ctx, alive context.Context, l Lease, in *workspace, log i
 			_, _ = io.WriteString(log, line)
 		}
 	}
-	return result, &collector{root: in.root, note: note, sealed: l.Job.Sealed,
+	return result, &collector{root: in.root, filled: in.filled, note: note, sealed: l.Job.Sealed,
 		put:       func(ctx context.Context, r io.Reader) (string, int64, error) { return w.Hub.PutBlob(ctx, l.ID, r) },
 		patiently: func(ctx context.Context, do func() error) error { return patiently(ctx, w.Patience, do) }}
 }
@@ -195,16 +202,20 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, 
 }
 
 // explain says in words why a command was ended.
-func explain(r execute.Result, l execute.Limits) string {
+func explain(r execute.Result, s execute.Spec) string {
+	l, killed := s.Limits, ""
+	if s.Saving > 0 && r.Signal == "SIGKILL" {
+		killed = fmt.Sprintf(", and was killed: it was asked to end, and had %s for that", s.Saving)
+	}
 	switch r.Reason {
 	case execute.ReasonTime:
-		return fmt.Sprintf("the step ran longer than its %s", l.Time)
+		return fmt.Sprintf("the step ran longer than its %s", l.Time) + killed
 	case execute.ReasonOutput:
 		return fmt.Sprintf("the step wrote more than its %d bytes of output", l.Output)
 	case execute.ReasonMemory:
 		return fmt.Sprintf("the step needed more than its %d MiB of memory", l.Memory>>20)
 	case execute.ReasonDisk:
-		return fmt.Sprintf("the step needed more than its %d MiB of disk", l.Disk>>20)
+		return fmt.Sprintf("the step needed more than its %d MiB of disk", l.Disk>>20) + killed
 	case execute.ReasonCanceled:
 		return "the step was canceled"
 	case execute.ReasonSignal:
@@ -330,6 +341,9 @@ func (w *Worker) spec(ctx context.Context, l Lease, id, dir string, log io.Write
 	s := execute.Spec{
 		ID: id, Argv: j.Argv, Dir: j.Dir, Image: j.Image, Workspace: dir, Network: j.Network,
 		Env: maps.Clone(j.Env), Limits: w.limits(j.Limits),
+	}
+	if j.Changes {
+		s.Saving = w.Saving
 	}
 	if s.Env == nil {
 		s.Env = map[string]string{}

@@ -47,6 +47,7 @@ type Job struct {
 	Sealed    bool              `json:"sealed,omitempty"`   // its artifacts are encrypted where they are stored
 	IDToken   *IDToken          `json:"idToken,omitempty"`  // what a cloud is shown; see identity.go
 	OwnImage  bool              `json:"ownImage,omitempty"` // refused where Image is not used
+	Changes   bool              `json:"changes,omitempty"`  // it changes what is outside, and has to save what it did: at a limit it is asked to end, and not killed for what it says
 }
 
 // File is written into the workspace after the sources.
@@ -84,6 +85,7 @@ const (
 	OutputFile = "file" // a file, into Result.Artifacts
 	OutputTree = "tree" // a folder, as tar.gz into Result.Artifacts; equal trees have equal digests
 	OutputAny  = "any"  // a file or a folder, whichever it is; Artifact.Kind tells
+	OutputNew  = "new"  // what a command that succeeded has made or changed below a folder, as OutputTree does; nothing for nothing
 )
 
 // MaxText bounds a text output, in bytes.
@@ -96,6 +98,11 @@ type Output struct {
 	Kind     string `json:"kind"`
 	Optional bool   `json:"optional,omitempty"` // may be missing
 	MaxBytes int64  `json:"maxBytes,omitempty"` // 0 is 1 GiB; of a tree, before compression
+
+	// Of what is new: names that are left out wherever they are, and how many entries there may be. Where there is more than
+	// may be, nothing is taken, and the text output of the same name says so.
+	Without    []string `json:"without,omitempty"`
+	MaxEntries int      `json:"maxEntries,omitempty"`
 }
 
 // Reasons of a Result besides those of package execute.

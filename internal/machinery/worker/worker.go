@@ -32,6 +32,7 @@ type Options struct {
 	CacheBytes int64              // that caches may hold together before the least lately used go; default 20 GiB
 	Grace      time.Duration      // for running steps when the worker ends; default 10 s
 	Ask        time.Duration      // of the grace, in which commands on their last attempt are not asked to end yet
+	Saving     time.Duration      // between asking a command that changes things to end at a limit, and killing it; default 5 min
 	Patience   time.Duration      // how long a platform action, a source or an output is tried again while something that it needs is away; default 30 s
 	Spool      int64              // bytes of a step's log that are kept on disk while the Hub is away, before the step waits
 	Now        func() time.Time
@@ -60,6 +61,9 @@ func New(o Options) *Worker {
 	}
 	if o.Grace <= 0 {
 		o.Grace = 10 * time.Second
+	}
+	if o.Saving <= 0 {
+		o.Saving = 5 * time.Minute
 	}
 	if o.Patience <= 0 {
 		o.Patience = 30 * time.Second

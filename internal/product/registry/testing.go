@@ -155,12 +155,14 @@ const local = `{"terraform":{"backend":{"local":{"path":"/work/test.tfstate"}}}}
 // applyStep has one attempt: what an apply whose worker was lost has made is not known.
 func applyStep(r *run.Run, in RunInput, e Engine) run.Step {
 	job := engineJob(r, in, e, e.Begin+prepareIt+applyIt)
+	job.Changes = true
 	job.Outputs = []worker.Output{{Name: stateArtifact, Path: "/work/test.tfstate", Kind: worker.OutputFile, MaxBytes: 64 << 20, Optional: true}}
 	return run.Step{Key: "apply", Title: "Apply", Group: "apply", MaxAttempts: 1, Job: job}
 }
 
 func destroyStep(r *run.Run, in RunInput, e Engine, state string) run.Step {
 	job := engineJob(r, in, e, e.Begin+prepareIt+destroyIt)
+	job.Changes = true
 	if state != "" {
 		job.Files = append(job.Files, worker.File{Path: "test.tfstate", Blob: state, Sealed: true, Mode: 0o600})
 	}

@@ -34,10 +34,13 @@ func (s *Service) freeByHand(ctx context.Context, tx *store.Tx, stack Stack, id 
 	if !strings.HasPrefix(id, handLock) {
 		return nil
 	}
+	if err := s.unsayKept(ctx, tx, stack, id); err != nil {
+		return err
+	}
 	return s.Runs.FreeTx(ctx, tx, LockName(stack.Ref), id)
 }
 
-// lockedByHand tells who holds the lock of a state, and why; "" when no person does.
+// lockedByHand tells that a person holds the lock of a state, or a run that has ended, and why; "" when neither does.
 func (s *Service) lockedByHand(ctx context.Context, tx *store.Tx, stack string) (string, error) {
 	r, err := ref.Parse(stack, "stack", ref.DefaultNamespace)
 	if err != nil {
@@ -53,10 +56,12 @@ func (s *Service) lockedByHand(ctx context.Context, tx *store.Tx, stack string) 
 	var info struct{ Who, Info string }
 	_ = json.Unmarshal([]byte(l.Info), &info) // it was written here; without it the lock is told by its id
 	switch {
+	case keptBy(l.ID) != "":
+		return "is kept: " + cut(info.Info, 500), nil
 	case info.Who == "":
-		return l.ID, nil
+		return "is held by hand: " + l.ID, nil
 	case info.Info == "":
-		return cut(info.Who, 200), nil
+		return "is held by hand: " + cut(info.Who, 200), nil
 	}
-	return cut(info.Who, 200) + ", " + cut(info.Info, 500), nil
+	return "is held by hand: " + cut(info.Who, 200) + ", " + cut(info.Info, 500), nil
 }

@@ -144,13 +144,12 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	for _, o := range p.Outputs {
 		outputs[o.Address] = map[string]any{"actions": o.Actions}
 	}
-	changes, brief := make([]any, 0, len(p.Changes)), make([]any, 0, len(p.Changes))
-	for _, c := range p.Changes {
-		changes = append(changes, map[string]any{
-			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
-			"mode": c.Mode, "provider_name": c.Provider,
-			"change": map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown},
-		})
+	listed := p.Changes
+	if p.Refresh { // nothing of what is there changes
+		listed = nil
+	}
+	changes, brief := resourceInput(listed), make([]any, 0, len(listed))
+	for _, c := range listed {
 		if word := briefly(c.Action); word != "" {
 			brief = append(brief, map[string]any{
 				"action": word, "phase": "plan",
@@ -196,10 +195,23 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	all := map[string]any{
 		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authorsOf(r)},
 		"spacelift": spacelift, "third_party_metadata": said,
-		"terraform": map[string]any{"resource_changes": changes, "output_changes": outputs, "terraform_version": version},
+		"terraform": map[string]any{"resource_changes": changes, "resource_drift": resourceInput(p.drifted()), "output_changes": outputs, "terraform_version": version},
 	}
 	maps.Copy(all, p.beside())
 	return all, nil
+}
+
+// resourceInput gives changes as engines write them.
+func resourceInput(all []Change) []any {
+	out := make([]any, 0, len(all))
+	for _, c := range all {
+		out = append(out, map[string]any{
+			"address": c.Address, "type": c.Type, "name": c.Name, "module_address": c.Module, "action_reason": c.Reason,
+			"mode": c.Mode, "provider_name": c.Provider,
+			"change": map[string]any{"actions": c.Actions, "before": c.Before, "after": c.After, "after_unknown": c.AfterUnknown},
+		})
+	}
+	return out
 }
 
 // briefly names what happens to a resource as Spacelift does; "" for nothing.

@@ -21,12 +21,13 @@ type Summary struct {
 	Import  int `json:"import,omitempty"`
 	Move    int `json:"move,omitempty"`
 	Forget  int `json:"forget,omitempty"`
-	Outputs int `json:"outputs"` // outputs that change
+	Refresh int `json:"refresh,omitempty"` // resources whose change by others is taken up into the state
+	Outputs int `json:"outputs"`           // outputs that change
 }
 
 // Empty tells whether the plan changes nothing.
 func (s Summary) Empty() bool {
-	return s.Create+s.Update+s.Delete+s.Replace+s.Import+s.Move+s.Forget+s.Outputs == 0
+	return s.Create+s.Update+s.Delete+s.Replace+s.Import+s.Move+s.Forget+s.Refresh+s.Outputs == 0
 }
 
 func (s Summary) String() string {
@@ -37,7 +38,7 @@ func (s Summary) String() string {
 	for _, p := range []struct {
 		n    int
 		word string
-	}{{s.Create, "to create"}, {s.Update, "to change"}, {s.Replace, "to replace"}, {s.Delete, "to destroy"}, {s.Import, "to import"}, {s.Move, "to move"}, {s.Forget, "to forget"}} {
+	}{{s.Create, "to create"}, {s.Update, "to change"}, {s.Replace, "to replace"}, {s.Delete, "to destroy"}, {s.Import, "to import"}, {s.Move, "to move"}, {s.Forget, "to forget"}, {s.Refresh, "to refresh"}} {
 		if p.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.word))
 		}
@@ -62,7 +63,9 @@ type Plan struct {
 	Summary Summary
 	Changes []Change
 	Outputs []Change
-	Cost    *Cost // of a run's plan; nil when it is not known
+	Outside []Change // what others have changed of what is there, as far as it is not among the changes
+	Refresh bool     // it changes the state alone: its changes are what others have changed
+	Cost    *Cost    // of a run's plan; nil when it is not known
 
 	about json.RawMessage // what a tool says of the whole, for policies
 }
@@ -96,6 +99,7 @@ type planFile struct {
 	FormatVersion   string                `json:"format_version"`
 	EngineVersion   string                `json:"terraform_version"`
 	ResourceChanges []planChange          `json:"resource_changes"`
+	ResourceDrift   []planChange          `json:"resource_drift,omitempty"`
 	OutputChanges   map[string]planDetail `json:"output_changes"`
 	Vendor          string                `json:"roadbed_vendor,omitempty"` // of a tool that is no engine
 	About           json.RawMessage       `json:"roadbed_about,omitempty"`  // what it says of the whole
@@ -135,15 +139,11 @@ func ReadPlan(data []byte) (Plan, error) {
 	}
 	p := Plan{Vendor: cmp.Or(f.Vendor, vendorEngine), Engine: f.EngineVersion, about: f.About, Changes: []Change{}, Outputs: []Change{}}
 	for _, c := range f.ResourceChanges {
-		change := detail(c.Address, c.Change)
-		change.Type, change.Name, change.Mode, change.Module, change.Reason = c.Type, c.Name, c.Mode, c.ModuleAddress, c.ActionReason
-		change.PreviousAddr, change.Provider = c.PreviousAddress, c.ProviderName
-		if change.Action == "no-op" && c.PreviousAddress != "" && c.PreviousAddress != c.Address {
-			change.Action = "move"
-		}
+		change := c.change()
 		p.count(change.Action)
 		p.Changes = append(p.Changes, change)
 	}
+	p.drift(f)
 	names := make([]string, 0, len(f.OutputChanges))
 	for name := range f.OutputChanges {
 		names = append(names, name)
@@ -157,6 +157,48 @@ func ReadPlan(data []byte) (Plan, error) {
 		p.Outputs = append(p.Outputs, change)
 	}
 	return p, nil
+}
+
+// drift reads what others have changed since the state was written. A plan that speaks of no resource besides would only
+// write that into the state, as one of -refresh-only does, or one that destroys what is gone already.
+func (p *Plan) drift(f planFile) {
+	p.Refresh = len(f.ResourceChanges) == 0 && len(f.ResourceDrift) > 0
+	for _, c := range f.ResourceDrift {
+		change := c.change()
+		switch {
+		case change.Action == "no-op":
+		case !p.Refresh:
+			p.Outside = append(p.Outside, change)
+		default:
+			if change.Action == "delete" { // it is gone, and destroyed by nobody here
+				change.Action = "forget"
+			}
+			if change.Action == "update" {
+				p.Summary.Refresh++
+			} else {
+				p.count(change.Action)
+			}
+			p.Changes = append(p.Changes, change)
+		}
+	}
+}
+
+// drifted gives what others have changed, whatever the plan makes of it.
+func (p Plan) drifted() []Change {
+	if p.Refresh {
+		return p.Changes
+	}
+	return p.Outside
+}
+
+func (c planChange) change() Change {
+	change := detail(c.Address, c.Change)
+	change.Type, change.Name, change.Mode, change.Module, change.Reason = c.Type, c.Name, c.Mode, c.ModuleAddress, c.ActionReason
+	change.PreviousAddr, change.Provider = c.PreviousAddress, c.ProviderName
+	if change.Action == "no-op" && c.PreviousAddress != "" && c.PreviousAddress != c.Address {
+		change.Action = "move"
+	}
+	return change
 }
 
 func (p *Plan) count(action string) {

@@ -53,6 +53,50 @@ func TestAPlanIsCountedAndItsSecretsTakenOut(t *testing.T) {
 	}
 }
 
+// drifted is the drift that OpenTofu 1.12 writes of three resources: one that was changed, one that is gone, and one that is
+// elsewhere by now.
+const drifted = `[
+ {"address": "vm.a", "mode": "managed", "type": "vm", "name": "a", "change": {"actions": ["update"], "before": {"size": 1, "key": "old secret"}, "after": {"size": 2, "key": "new secret"}, "after_unknown": {}, "before_sensitive": {"key": true}, "after_sensitive": {"key": true}}},
+ {"address": "vm.b", "mode": "managed", "type": "vm", "name": "b", "change": {"actions": ["delete"], "before": {"size": 1}, "after": null, "after_unknown": {}}},
+ {"address": "vm.c", "previous_address": "vm.was", "mode": "managed", "type": "vm", "name": "c", "change": {"actions": ["no-op"], "before": {"size": 1}, "after": {"size": 1}}},
+ {"address": "vm.d", "mode": "managed", "type": "vm", "name": "d", "change": {"actions": ["no-op"], "before": {"size": 1}, "after": {"size": 1}}}
+]`
+
+func TestWhatWasChangedOutsideIsReadOfAPlan(t *testing.T) {
+	t.Parallel()
+	read := func(changes string) stack.Plan {
+		t.Helper()
+		p, err := stack.ReadPlan([]byte(`{"format_version": "1.2", ` + changes + `"resource_drift": ` + drifted + `}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if shown, err := json.Marshal(p); err != nil || strings.Contains(string(shown), " secret") {
+			t.Errorf("%v, or a secret is shown: %s", err, shown)
+		}
+		return p
+	}
+	words := func(all []stack.Change) (said string) {
+		for _, c := range all {
+			said += c.Action + " " + c.Address + ","
+		}
+		return said
+	}
+	alone := read("")
+	if !alone.Refresh || alone.Summary != (stack.Summary{Refresh: 1, Forget: 1, Move: 1}) || alone.Summary.Empty() || alone.Summary.String() != "1 to move, 1 to forget, 1 to refresh" {
+		t.Errorf("a plan that only refreshes is %t, %+v: %s", alone.Refresh, alone.Summary, alone.Summary)
+	}
+	if got := words(alone.Changes); got != "update vm.a,forget vm.b,move vm.c," || len(alone.Outside) != 0 {
+		t.Errorf("its changes are %s, and outside of them %+v", got, alone.Outside)
+	}
+	beside := read(`"resource_changes": [{"address": "vm.b", "mode": "managed", "type": "vm", "change": {"actions": ["create"], "before": null, "after": {"size": 1}}}], `)
+	if beside.Refresh || beside.Summary != (stack.Summary{Create: 1}) || words(beside.Changes) != "create vm.b," {
+		t.Errorf("a plan with changes is %t, %+v: %s", beside.Refresh, beside.Summary, words(beside.Changes))
+	}
+	if got := words(beside.Outside); got != "update vm.a,delete vm.b,move vm.c," || !beside.Outside[0].Sensitive {
+		t.Errorf("outside of it there are %s", got)
+	}
+}
+
 func TestWhatIsNoPlanIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", "[]", "{", "{}", `{"format_version": 7}`, `{"resource_changes": [{"change": {"actions": "create"}}], "format_version": "1"}`} {

@@ -83,6 +83,9 @@ func (s *Service) Promote(ctx context.Context, runID string) (run.Run, error) {
 			return fault.Errorf(fault.Conflict, "%s has changed at this moment; look at it, and promote the run again", stack.Ref)
 		}
 		made, _, err = s.start(ctx, tx, now, Tracked, commit, "", "", ready, func(_ *run.New, in *Input) { in.Promotes = runID })
+		if err == nil {
+			err = s.letGoOn(ctx, tx, now.Ref, "")
+		}
 		return err
 	})
 	return made, err

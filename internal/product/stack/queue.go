@@ -87,7 +87,7 @@ func (s *Service) waitOf(ctx context.Context, tx *store.Tx, r run.Run, steps []r
 			if who, err := s.lockedByHand(ctx, tx, r.Subject); err != nil {
 				return nil, err
 			} else if who != "" {
-				w.Reason = "waits for the lock of the state, which is held by hand: " + who
+				w.Reason = "waits for the lock of the state, which " + who
 			}
 		}
 		return w, nil

@@ -129,7 +129,7 @@ func (s *Service) noteApplied(ctx context.Context, tx *store.Tx, id string) erro
 		return err
 	}
 	var in Input
-	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type != Tracked || replanOf(&r).partial() {
+	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type != Tracked || replanOf(&r).partial() || in.refreshOnly() {
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE stacks SET applied = $2, applied_edit = $3 WHERE ref = $1 AND repository = $4",
@@ -153,7 +153,7 @@ func (s *Service) noteSettled(ctx context.Context, tx *store.Tx, id string) erro
 	if err := json.Unmarshal(r.Input, &in); err != nil || in.Type == Proposed {
 		return err
 	}
-	if in.Type == Drift || in.Type == Tracked && !replanOf(&r).partial() {
+	if in.Type == Drift || in.Type == Tracked && !replanOf(&r).partial() && !in.refreshOnly() {
 		if err := s.noteDrift(ctx, tx, r, in); err != nil || in.Type == Drift {
 			return err
 		}

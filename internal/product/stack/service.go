@@ -94,7 +94,11 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{Deps: d, states: semaphore.NewWeighted(StateLimit)}
 	kind := Kind()
+	kind.Retrier = s.retried
 	kind.Ended = func(ctx context.Context, tx *store.Tx, r run.Run) error {
+		if err := s.holdUnsaved(ctx, tx, r); err != nil {
+			return err
+		}
 		if err := s.supersedes(ctx, tx, r); err != nil {
 			return err
 		}
@@ -271,6 +275,9 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 		created, _, err = s.start(ctx, tx, stack, kind, commit, "", "", ready, func(_ *run.New, in *Input) {
 			in.Command, in.Reconcile = o.Command, o.Reconcile
 		})
+		if err == nil && !onlyPlans(kind) {
+			err = s.letGoOn(ctx, tx, r, "")
+		}
 		return err
 	})
 	return created, err

@@ -261,7 +261,7 @@ func advance(v *run.View) error {
 	case pending:
 		return afterPending(v, in)
 	case confirmed:
-		v.Add(in.tool().applyStep(v.Run, withInputs(v, in, n), madeIn(v, n), n))
+		v.Add(saving(takeMade(v, n, in.tool().applyStep(v.Run, withInputs(v, in, n), madeIn(v, n), n))))
 		return v.To(applying, "")
 	case applying:
 		return afterApply(v, in, n)
@@ -278,6 +278,9 @@ func afterPlan(v *run.View, in Input, n int) error {
 	}
 	if step.State != run.StepSucceeded {
 		return end(v, in, failed, "planning: "+reason(step))
+	}
+	if why := step.Result.Outputs[outputMade]; why != "" {
+		v.Warn(why)
 	}
 	show := v.Step(stepKey("show", n))
 	var how *run.Step
@@ -454,10 +457,10 @@ func beforePlan(v *run.View, in Input, n int) error {
 		return err
 	}
 	if in.Type == Task {
-		v.Add(in.tool().taskStep(v.Run, withInputs(v, in, next), heldFor(v, next), next))
+		v.Add(saving(in.tool().taskStep(v.Run, withInputs(v, in, next), heldFor(v, next), next)))
 		return v.To(performing, "")
 	}
-	v.Add(in.tool().planStep(v.Run, withInputs(v, in, next), heldFor(v, next), next))
+	v.Add(in.keeping(in.tool().planStep(v.Run, withInputs(v, in, next), heldFor(v, next), next)))
 	return v.To(planning, "")
 }
 
@@ -468,6 +471,9 @@ const notTakenUp = "the state that the engine could not write is the artifact er
 func afterFailure(v *run.View, in Input, apply *run.Step, n int) error {
 	why := "applying: " + reason(apply)
 	if _, ok := apply.Result.Artifacts["errored-state"]; !ok {
+		if unsaved(apply) {
+			why += "; " + perhapsMissing
+		}
 		return end(v, in, failed, why)
 	}
 	lost := lostState(v, n)

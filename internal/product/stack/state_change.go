@@ -102,6 +102,9 @@ func (s *Service) LockByHand(ctx context.Context, r ref.Entity, reason string) e
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if kept, err := s.takeKept(ctx, tx, stack, id, string(info)); kept || err != nil {
+			return fault.Wrap(err, "lock %s", r)
+		}
 		return s.alone(ctx, tx, stack, func(own string) error {
 			_, err := tx.Exec(ctx, "UPDATE stack_locks SET lock_id = $3, info = $4, run = $5 WHERE stack = $1 AND lock_id = $2", r.String(), own, id, string(info), p.Run)
 			if err != nil {

@@ -58,6 +58,8 @@ func afterTask(v *run.View, in Input, n int) error {
 		return err
 	}
 	switch {
+	case unsaved(step):
+		return end(v, in, failed, "the command: "+reason(step)+"; "+perhapsMissing)
 	case step.State != run.StepSucceeded:
 		return end(v, in, failed, "the command: "+reason(step))
 	}

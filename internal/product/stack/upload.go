@@ -351,6 +351,9 @@ func (in Input) unreviewed(round int) string {
 	return ""
 }
 
+// refreshOnly tells whether a run takes up what others have changed, and applies nothing of its folder.
+func (in Input) refreshOnly() bool { return in.Upload != nil && in.Upload.RefreshOnly }
+
 // source gives where a run's files come from.
 func (in Input) source(r *run.Run) worker.Source {
 	if in.Upload != nil {
@@ -477,6 +480,9 @@ func (s *Service) StartUpload(ctx context.Context, r ref.Entity, ask UploadRun) 
 			return err
 		}
 		created, _, err = s.start(ctx, tx, stack, ask.Type, "", "", "", ready, func(n *run.New, in *Input) { in.Upload, n.Source = &up, run.Source{} })
+		if err == nil && !onlyPlans(ask.Type) {
+			err = s.letGoOn(ctx, tx, r, "")
+		}
 		return err
 	})
 	return created, err

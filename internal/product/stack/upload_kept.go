@@ -78,7 +78,7 @@ func (s *Service) ArchiveConfiguration(ctx context.Context, id string) error {
 // that has applied it, and one that found nothing to change, since what is there is as it says.
 func noteConfiguration(ctx context.Context, tx *store.Tx, r run.Run) error {
 	var in Input
-	if r.State != finished || json.Unmarshal(r.Input, &in) != nil || in.Upload == nil || onlyPlans(in.Type) {
+	if r.State != finished || json.Unmarshal(r.Input, &in) != nil || in.Upload == nil || onlyPlans(in.Type) || in.refreshOnly() {
 		return nil
 	}
 	_, err := tx.Exec(ctx, "UPDATE stack_configurations SET provisional = 0 WHERE id = $1 AND provisional = 1", in.Upload.Configuration)

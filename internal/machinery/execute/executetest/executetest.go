@@ -35,6 +35,8 @@ func Run(t *testing.T, image string, open func(t *testing.T) execute.Executor) {
 		"ends with its context":                  s.canceled,
 		"ends at its time":                       s.time,
 		"ends at its output":                     s.output,
+		"goes on past its output when it saves":  s.outputSaving,
+		"is asked to end when it saves":          s.timeSaving,
 		"ends what the command left behind":      s.orphan,
 		"a second start replaces the first":      s.replaced,
 		"dials out and is dialed":                s.forwards,
@@ -262,6 +264,38 @@ func (s suite) output(t *testing.T) {
 	spec.Limits.Output = 5
 	if result, out := s.run(t, spec); result.Reason != "" || out != "12345" {
 		t.Errorf("exactly at the limit: %+v, %q", result, out)
+	}
+}
+
+// outputSaving writes more than it may, and then what it has to save.
+func (s suite) outputSaving(t *testing.T) {
+	spec := s.shell("output-saving", `i=0; while [ $i -lt 3000 ]; do echo "line $i"; i=$((i+1)); done; echo done > saved; exit 4`)
+	spec.Workspace, spec.Saving = t.TempDir(), time.Minute
+	spec.Limits.Output = 1001
+	result, out := s.run(t, spec)
+	saved, _ := os.ReadFile(filepath.Join(spec.Workspace, "saved"))
+	if result.Reason != "" || result.ExitCode != 4 || string(saved) != "done\n" {
+		t.Errorf("got %+v, saved %q", result, saved)
+	}
+	if kept, said, _ := strings.Cut(out, "\nroadbed: "); len(kept) != 1001 || strings.Count(said, "\n") != 1 || !strings.HasPrefix(said, "the log ends here: it has its 1001 bytes.") {
+		t.Errorf("it keeps %d bytes and says %q", len(kept), said)
+	}
+}
+
+// timeSaving is out of time, takes a while to save, and another time never ends.
+func (s suite) timeSaving(t *testing.T) {
+	spec := s.shell("time-saving", `trap 'sleep 4; echo done > saved; exit 4' TERM; while :; do sleep 0.05; done`)
+	spec.Workspace, spec.Saving = t.TempDir(), time.Minute
+	spec.Limits.Time = 500 * time.Millisecond
+	result, _ := s.run(t, spec)
+	saved, _ := os.ReadFile(filepath.Join(spec.Workspace, "saved"))
+	if result.Reason != execute.ReasonTime || result.ExitCode != 4 || result.Signal != "" || string(saved) != "done\n" {
+		t.Errorf("got %+v, saved %q", result, saved)
+	}
+	spec = s.shell("time-saving", `trap '' TERM; while :; do sleep 0.05; done`)
+	spec.Limits.Time, spec.Saving = 50*time.Millisecond, execute.StopGrace+100*time.Millisecond
+	if result, _ := s.run(t, spec); result.Reason != execute.ReasonTime || result.Signal != "SIGKILL" {
+		t.Errorf("what does not end gave %+v", result)
 	}
 }
 

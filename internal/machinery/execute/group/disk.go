@@ -32,12 +32,28 @@ func (q *Request) watchDisk(ctx context.Context, r *running) {
 	ticks := time.NewTicker(2 * time.Second)
 	defer ticks.Stop()
 	before := int64(-1)
+	asked, most := false, func(n int64) int64 { // what is asked to end goes on writing, and is not let do that for ever
+		if q.Saving > 0 && n < math.MaxInt64/2 {
+			return 2 * n
+		}
+		return n
+	}
+	over := func(folder string, n, limit int64) (end bool) {
+		switch {
+		case n > most(limit):
+			r.full(folder, 0)
+			return true
+		case n > limit && !asked:
+			asked = true
+			r.full(folder, q.Saving)
+		}
+		return false
+	}
 	for first := true; ; first = false {
 		holds := int64(0)
 		for _, f := range q.Owns {
-			n := used(ctx, []string{f.Path}, cmp.Or(max(f.Limit, limit), math.MaxInt64))
-			if f.Limit > 0 && n > f.Limit {
-				r.full(f.Path)
+			n := used(ctx, []string{f.Path}, cmp.Or(most(max(f.Limit, limit)), math.MaxInt64))
+			if f.Limit > 0 && over(f.Path, n, f.Limit) {
 				return
 			}
 			holds += n
@@ -49,8 +65,7 @@ func (q *Request) watchDisk(ctx context.Context, r *running) {
 			}
 			holds += max(0, now-before)
 		}
-		if limit > 0 && holds+used(ctx, []string{q.Workspace, q.Tmp}, limit) > limit {
-			r.full("")
+		if limit > 0 && over("", holds+used(ctx, []string{q.Workspace, q.Tmp}, most(limit)), limit) {
 			return
 		}
 		select {

@@ -194,10 +194,10 @@ func (e *Executor) start(life context.Context, r *running, spec execute.Spec, ou
 		closeFile(feeder)
 		return err
 	}
-	r.adopt(l, &output{to: out, limit: spec.Limits.Output, over: func() { r.end(execute.ReasonOutput, 0) }, done: make(chan struct{})})
+	r.adopt(l, &output{to: out, limit: spec.Limits.Output, goesOn: spec.Saving > 0, over: func() { r.end(execute.ReasonOutput, spec.Saving) }, done: make(chan struct{})})
 	go r.out.copy(reader)
 	if spec.Limits.Time > 0 {
-		r.after(spec.Limits.Time, func() { r.end(execute.ReasonTime, execute.StopGrace) })
+		r.after(spec.Limits.Time, func() { r.end(execute.ReasonTime, max(execute.StopGrace, spec.Saving)) })
 	}
 	diskDone := make(chan struct{})
 	go func() {

@@ -3,7 +3,9 @@ package group
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -66,13 +68,13 @@ func (r *running) end(reason string, grace time.Duration) {
 }
 
 // full ends a command that holds too much disk; folder is the one of its own that does, if it is one alone.
-func (r *running) full(folder string) {
+func (r *running) full(folder string, grace time.Duration) {
 	r.mu.Lock()
 	if r.reason == "" {
 		r.folder = folder
 	}
 	r.mu.Unlock()
-	r.end(execute.ReasonDisk, 0)
+	r.end(execute.ReasonDisk, grace)
 }
 
 // after calls fn once d has passed, unless the command has ended by then.
@@ -106,11 +108,17 @@ func (r *running) finish(result execute.Result, memory bool, err error) {
 
 // output copies what a command writes, up to a limit.
 type output struct {
-	to    io.Writer
-	limit int64 // 0: none
-	over  func()
-	done  chan struct{}
-	err   error
+	to     io.Writer
+	limit  int64 // 0: none
+	goesOn bool  // past the limit, and what it writes then is lost
+	over   func()
+	done   chan struct{}
+	err    error
+}
+
+// cut is the last line of an output whose command goes on.
+func (o *output) cut() string {
+	return fmt.Sprintf("\nroadbed: the log ends here: it has its %d bytes. The command goes on, and what it says is not kept.\n", o.limit)
 }
 
 // copy reads until the last writer is gone. A reader that can't write on keeps reading, so that nobody blocks.
@@ -121,10 +129,15 @@ func (o *output) copy(from io.Reader) {
 	for full := false; ; {
 		n, err := from.Read(buffer)
 		p := buffer[:n]
-		if o.limit > 0 && written+int64(n) > o.limit {
+		past := o.limit > 0 && written+int64(n) > o.limit
+		if past {
 			p = p[:o.limit-written]
-			if !full {
-				full = true
+		}
+		written += int64(len(p))
+		if past && !full {
+			if full = true; o.goesOn {
+				p = append(slices.Clone(p), o.cut()...)
+			} else {
 				o.over()
 			}
 		}
@@ -133,7 +146,6 @@ func (o *output) copy(from io.Reader) {
 				o.over()
 			}
 		}
-		written += int64(len(p))
 		if err != nil {
 			return
 		}

@@ -234,6 +234,16 @@ func TestDiskIsBounded(t *testing.T) {
 	if result.Reason != execute.ReasonDisk {
 		t.Errorf("many files gave %+v", result)
 	}
+	// What has to save something is asked to end, and is not let go on for ever.
+	for script, want := range map[string]string{
+		"trap 'exit 4' TERM; for i in 1 2; do head -c 6000000 /dev/zero > f$i; done; while :; do sleep 0.05; done": "",
+		"trap '' TERM; i=0; while :; do i=$((i+1)); head -c 1000000 /dev/zero > f$i; sleep 0.05; done":             "SIGKILL",
+	} {
+		result, _ = e.script(t, script, func(s *execute.Spec) { s.Limits.Disk, s.Saving = 10<<20, 10*time.Minute })
+		if result.Reason != execute.ReasonDisk || result.Signal != want || want == "" && result.ExitCode != 4 {
+			t.Errorf("%s gave %+v", script, result)
+		}
+	}
 	// What a folder that others share holds already is not counted, what is added to it is.
 	shared := t.TempDir()
 	if err := os.WriteFile(filepath.Join(shared, "before"), make([]byte, 20<<20), 0o600); err != nil {

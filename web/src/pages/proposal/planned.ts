@@ -8,6 +8,7 @@ const counted = [
   ['import', 'to import'],
   ['move', 'to move'],
   ['forget', 'to forget'],
+  ['refresh', 'to refresh'],
 ] as const;
 
 /** How a stack of a proposal stands, in a few words. */
