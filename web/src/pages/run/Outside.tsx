@@ -1,16 +1,13 @@
 import { Button } from '@mantine/core';
 import { useState } from 'react';
-import type { Plan, PlanChange } from '../../api/types';
+import type { Plan } from '../../api/types';
 import { Section } from '../../parts/Page';
 import { ChangeList } from './ChangeList';
-
-/** What others have changed, as a plan tells of it besides its own changes. */
-type Told = Plan & { outside?: PlanChange[] | null; outsideMore?: number };
 
 /** What was changed outside of the stack since its state was written: folded, since the plan does nothing of it. */
 export function Outside({ plan }: { plan: Plan }) {
   const [open, setOpen] = useState(false);
-  const { outside, outsideMore = 0 }: Told = plan;
+  const { outside, outsideMore = 0 } = plan;
   if (!outside || outside.length === 0) return null;
   const n = outside.length + outsideMore;
   return (

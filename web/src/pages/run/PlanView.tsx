@@ -1,4 +1,4 @@
-import { Group, SegmentedControl, Select, Text } from '@mantine/core';
+import { Alert, Group, SegmentedControl, Select, Text } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
@@ -49,6 +49,11 @@ export function PlanView({ run }: { run: RunDetail }) {
   return (
     <div style={{ display: 'grid', gap: 24 }}>
       <Cost cost={plan.data.cost} />
+      {plan.data.refresh && (
+        <Alert color="gray" variant="light" p="sm">
+          It changes the state alone: what was changed outside is taken up, and nothing else is done.
+        </Alert>
+      )}
       <Resources key={digest} title={partsOf(plan.data.vendor)} run={run} changes={plan.data.changes ?? []} />
       {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
       <Outside plan={plan.data} />
