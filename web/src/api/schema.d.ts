@@ -7005,6 +7005,15 @@ export interface components {
             /** @description Absent where no price list counts, and the pool has no infracost. */
             cost?: components["schemas"]["PlanCost"];
             outputs: components["schemas"]["PlanChange"][] | null;
+            /** @description What was changed outside since the state was written, as far as it is not among the changes; at most 500. */
+            outside?: components["schemas"]["PlanChange"][] | null;
+            /**
+             * Format: int64
+             * @description How many of these are left out.
+             */
+            outsideMore?: number;
+            /** @description It changes the state alone: its changes are what was changed outside, and is taken up. */
+            refresh?: boolean;
             summary: components["schemas"]["Summary"];
             /**
              * @description Whose plan it is. Of all but terraform it was put into the form of an engine's plan.
@@ -8815,6 +8824,11 @@ export interface components {
              * @description Outputs that change.
              */
             outputs: number;
+            /**
+             * Format: int64
+             * @description Resources whose change outside is taken up into the state.
+             */
+            refresh?: number;
             /** Format: int64 */
             replace: number;
             /** Format: int64 */
