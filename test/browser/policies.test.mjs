@@ -142,6 +142,39 @@ team["helpers"] { guest }
   await pictures(admin, 'ledger-session-ended');
 });
 
+chapter('a changed source is published once it was replayed, and not before', async () => {
+  const second = await page.context().newPage();
+  await second.goto('/policies/default/careful');
+  await second.getByRole('textbox', { name: /^Text of / }).click();
+  await second.keyboard.press('Control+End');
+  await second.keyboard.type('\nwarn["look twice"] { true }\n');
+  const publish = second.getByRole('button', { name: 'Publish…' });
+  const replay = second.getByRole('button', { name: 'Replay the changed source over all decisions' });
+  await replay.waitFor();
+  assert.equal(await publish.count(), 0);
+  await replay.click();
+  await publish.waitFor();
+  await second.getByRole('textbox', { name: /^Text of / }).click();
+  await second.keyboard.press('Control+End');
+  await second.keyboard.type('# and then\n');
+  await second.getByText('The source was changed since; replay it once more').waitFor();
+  assert.equal(await publish.count(), 0);
+  await replay.click();
+  await publish.click();
+  const dialog = second.getByRole('dialog');
+  assert.match(await dialog.getByRole('textbox', { name: 'Document' }).inputValue(), /look twice[^]*# and then/);
+  await dialog.getByRole('button', { name: 'Show what it will do' }).click();
+  await dialog.getByRole('status', { name: 'What it will do' }).getByText(/Applies in space default/).waitFor();
+  await told.sound(second, 'what publishing a policy will do');
+  await pictures(second, 'policy-publish');
+  await dialog.getByRole('button', { name: 'Save', exact: true }).click();
+  await dialog.getByRole('status', { name: 'What was done' }).waitFor();
+  await dialog.getByRole('button', { name: 'Done', exact: true }).click();
+  await second.getByRole('button', { name: 'Replay it over all decisions' }).waitFor(); // what is shown is what holds
+  assert.match((await server.api('GET', '/policies/default/careful')).rego, /warn\["look twice"\]/);
+  await second.close();
+});
+
 chapter('a mistake in the source names its line', async () => {
   await page.getByRole('textbox', { name: /^Text of / }).click();
   await page.keyboard.press('Control+End');

@@ -1,4 +1,4 @@
-import { Group, SegmentedControl, Select, Text } from '@mantine/core';
+import { Alert, Group, SegmentedControl, Select, Text } from '@mantine/core';
 import { IconSearch } from '@tabler/icons-react';
 import { useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
@@ -13,6 +13,7 @@ import { partsOf } from '../../words/vendor';
 import type { Pick } from './Change';
 import { ChangeList } from './ChangeList';
 import { Cost } from './Cost';
+import { Outside } from './Outside';
 import { counts, filterPlan, modulesOf, type PlanFilter, planGroups, rootModule } from './plan';
 import { ReplanBar } from './ReplanBar';
 import { Types } from './Types';
@@ -48,8 +49,14 @@ export function PlanView({ run }: { run: RunDetail }) {
   return (
     <div style={{ display: 'grid', gap: 24 }}>
       <Cost cost={plan.data.cost} />
+      {plan.data.refresh && (
+        <Alert color="gray" variant="light" p="sm">
+          It changes the state alone: what was changed outside is taken up, and nothing else is done.
+        </Alert>
+      )}
       <Resources key={digest} title={partsOf(plan.data.vendor)} run={run} changes={plan.data.changes ?? []} />
       {(plan.data.outputs ?? []).length > 0 && <Changes title="Outputs" changes={plan.data.outputs ?? []} />}
+      <Outside plan={plan.data} />
     </div>
   );
 }
@@ -121,15 +128,16 @@ function Changes({ title, changes, filtered, pick }: ChangesProps) {
               size="xs"
               w={220}
               aria-label="Of which module"
-              placeholder="All modules"
-              clearable
-              clearButtonProps={{ 'aria-label': 'All modules' }}
               searchable
               limit={200}
               nothingFoundMessage="No module is like that"
-              value={module ?? null}
-              onChange={(value) => set({ module: value ?? undefined })}
-              data={modules.map(({ name, n }) => ({ value: name, label: `${moduleName(name)} (${n})` }))}
+              allowDeselect={false}
+              value={module ?? ''}
+              onChange={(value) => set({ module: value || undefined })}
+              data={[
+                { value: '', label: 'All modules' },
+                ...modules.map(({ name, n }) => ({ value: name, label: `${moduleName(name)} (${n})` })),
+              ]}
             />
           )}
           <FilterText

@@ -5,9 +5,10 @@ import { ledger } from '../../api/queries';
 import type { RunDetail } from '../../api/types';
 import { Moment, Took } from '../../parts/Moment';
 import { State } from '../../parts/State';
+import { tone, word } from '../../words/status';
 import { full } from '../../words/time';
 import classes from './Timeline.module.css';
-import { timeline } from './timeline';
+import { type Happened, timeline } from './timeline';
 
 /** How many moments are shown: of a run that was retried often, the newest. */
 const most = 12;
@@ -35,7 +36,7 @@ export function Timeline({ run }: { run: RunDetail }) {
       )}
       {shown.map((one, i) => (
         <li key={one.id} className={classes.moment} title={[full(one.at), one.why].filter(Boolean).join(': ')}>
-          <State state={one.what} bare />
+          <Stage one={one} last={i === shown.length - 1} />
           <span className={classes.about}>
             {one.who && <b>{one.who}</b>}
             {i < shown.length - 1 || !run.terminal ? (
@@ -48,4 +49,10 @@ export function Timeline({ run }: { run: RunDetail }) {
       ))}
     </ol>
   );
+}
+
+/** A stage that is past has not the look of one that goes on. */
+function Stage({ one, last }: { one: Happened; last: boolean }) {
+  const passed = !last && ['busy', 'wait'].includes(tone(one.what));
+  return <State state={passed ? 'passed by' : one.what} said={word(one.what)} bare />;
 }

@@ -46,7 +46,7 @@ export function TaskDialog({ stack, busy, error, close, act }: Props) {
           <Group justify="flex-end" gap="xs">
             <CopyCommand command={taskCommand(`${stack.namespace}/${stack.name}`, command)} />
             <Button variant="default" onClick={close}>
-              Keep it as it is
+              Cancel
             </Button>
             <Button type="submit" loading={busy} disabled={command.trim() === ''}>
               Run it
