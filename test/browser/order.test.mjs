@@ -204,8 +204,8 @@ chapter('a resource tells that it has drifted', async () => {
   await server.api('POST', '/apply', { documents: bob, source: 'bob' });
   const { secret } = await server.api('POST', '/tokens', { name: 'bob', owner: 'user:default/bob' });
   const { items } = await server.api('GET', '/runs?subject=stack:default/net&state=unconfirmed');
-  const by = (token, method, path, body) => fetch(`${server.url}/api${path}`, { method, headers: { Authorization: `Bearer ${token}` }, body });
-  assert.equal((await by(secret, 'POST', `/v1/runs/${items[0].id}/confirm`)).status, 200);
+  const by = (token, method, path, body) => fetch(`${server.url}/api${path}`, { method, headers: { Authorization: `Bearer ${token}`, 'Content-Type': 'application/json' }, body });
+  assert.equal((await by(secret, 'POST', `/v1/runs/${items[0].id}/confirm`, '{}')).status, 200);
   await until(items[0].id, 'finished');
   const state = await (await by(server.token, 'GET', '/state/default/net')).json();
   state.serial += 1;

@@ -1,7 +1,6 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import type { ComponentProps, ReactNode } from 'react';
+import type { ComponentProps } from 'react';
 import { type RunFilter, runs } from '../api/queries';
-import type { Run } from '../api/types';
 import { Failure } from './Failure';
 import { More } from './More';
 import { Empty, Rows } from './Page';
@@ -17,8 +16,6 @@ interface Props {
   otherwise?: ReactNode;
   limit?: number;
   selection?: ComponentProps<typeof RunTable>['selection'];
-  /** Comes below the rows. */
-  below?: (runs: Run[]) => ReactNode;
 }
 
 export function RunsOf({
@@ -28,7 +25,6 @@ export function RunsOf({
   otherwise,
   limit,
   selection,
-  below,
 }: Props) {
   const query = useInfiniteQuery(runs(filter, limit));
   if (query.isPending) return <Rows />;
@@ -41,7 +37,6 @@ export function RunsOf({
       <Stale query={query} />
       <RunTable label={label} runs={items} ofOne={filter.subject?.startsWith('stack:')} selection={selection} />
       <More query={query} />
-      {below?.(items)}
     </>
   );
 }

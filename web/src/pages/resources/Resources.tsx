@@ -103,23 +103,17 @@ export function Resources() {
           aria-label="Address, id, ARN or name"
           leftSection={<IconSearch size={14} aria-hidden />}
           placeholder="Address, id, ARN or name"
-          style={{ flex: 1, minWidth: 220 }}
+          style={{ flex: 1, minWidth: 170 }}
           value={search.text}
           set={set('text')}
         />
-        <FilterText aria-label="Type" placeholder="Type: aws_s3_bucket" w={165} value={search.type} set={set('type')} />
-        <FilterText
-          aria-label="Owner"
-          placeholder="Owner: group:default/crew"
-          w={190}
-          value={search.owner}
-          set={set('owner')}
-        />
-        <FilterText aria-label="Stack" placeholder="Stack" w={120} value={search.stack} set={set('stack')} />
+        <FilterText aria-label="Type" placeholder="Type: aws_s3_bucket" w={150} value={search.type} set={set('type')} />
+        <FilterText aria-label="Owner" placeholder="Owner: crew" w={150} value={search.owner} set={set('owner')} />
+        <FilterText aria-label="Stack" placeholder="Stack" w={100} value={search.stack} set={set('stack')} />
         <FilterText
           aria-label="Provider"
           placeholder="Provider"
-          w={120}
+          w={105}
           value={search.provider}
           set={set('provider')}
         />
@@ -131,7 +125,7 @@ export function Resources() {
           data={known.map((s) => s.name)}
           value={search.space ?? null}
           onChange={set('space')}
-          w={130}
+          w={115}
         />
         <Checkbox pb={8} label="Drifted" checked={drifted === 'true'} onChange={turn('drifted')} />
         <Checkbox pb={8} label="Stack deleted" checked={orphan === 'true'} onChange={turn('orphan')} />

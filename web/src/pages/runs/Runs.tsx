@@ -2,7 +2,7 @@ import { Group, SegmentedControl, Select } from '@mantine/core';
 import { getRouteApi } from '@tanstack/react-router';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { FilterText } from '../../parts/FilterText';
-import { Page, Section } from '../../parts/Page';
+import { Page } from '../../parts/Page';
 import { RunsToChoose } from './RunsToChoose';
 
 const route = getRouteApi('/shell/runs');
@@ -56,15 +56,13 @@ export function Runs() {
           set={(value) => set({ subject: value })}
         />
       </Group>
-      <Section flush>
-        <RunsToChoose
-          filter={filter}
-          label="Runs"
-          none={
-            Object.values(filter).some(Boolean) ? 'No run is like that; take a filter away to see others.' : undefined
-          }
-        />
-      </Section>
+      <RunsToChoose
+        filter={filter}
+        label="Runs"
+        none={
+          Object.values(filter).some(Boolean) ? 'No run is like that; take a filter away to see others.' : undefined
+        }
+      />
     </Page>
   );
 }

@@ -114,12 +114,12 @@ export function Stacks() {
           <Table label="Stacks" rows={items} id={(s) => s.ref} columns={columns} selection={{ selected, select }} />
         )}
         <More query={query} />
-        {chosen.length > 0 && (
-          <Suspense>
-            <StacksMany stacks={chosen} clear={clear} />
-          </Suspense>
-        )}
       </Section>
+      {chosen.length > 0 && (
+        <Suspense>
+          <StacksMany stacks={chosen} clear={clear} />
+        </Suspense>
+      )}
     </Page>
   );
 }
