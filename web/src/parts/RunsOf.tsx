@@ -1,5 +1,5 @@
 import { useInfiniteQuery } from '@tanstack/react-query';
-import type { ComponentProps } from 'react';
+import type { ComponentProps, ReactNode } from 'react';
 import { type RunFilter, runs } from '../api/queries';
 import { Failure } from './Failure';
 import { More } from './More';

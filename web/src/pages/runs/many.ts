@@ -13,7 +13,12 @@ export function deedsOf(runs: Pick<Run, 'id' | 'can'>[]): { verb: ManyVerb; ids:
 }
 
 /** What can be begun of several stacks at once, and the right that each takes. */
-export const starts: { type: Exclude<StackOrder['type'], 'destroy' | 'task'>; right: string; label: string; says: string }[] = [
+export const starts: {
+  type: Exclude<StackOrder['type'], 'destroy' | 'task'>;
+  right: string;
+  label: string;
+  says: string;
+}[] = [
   {
     type: 'tracked',
     right: 'apply',
