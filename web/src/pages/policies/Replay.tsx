@@ -42,11 +42,7 @@ export function Replay({ policy, rego, changed }: { policy: PolicyDetail; rego: 
             >
               {words(changed, moved)}
             </Button>
-            <Button
-              size="compact-sm"
-              variant="default"
-              onClick={() => void start({ policy: policy.ref, gone: true })}
-            >
+            <Button size="compact-sm" variant="default" onClick={() => void start({ policy: policy.ref, gone: true })}>
               Replay without it
             </Button>
           </Group>
