@@ -47,6 +47,11 @@ func TestPoliciesFromTheTerminal(t *testing.T) {
 		{"policy test ../core/policy/testdata/spacelift", 0, "PASS: 20/20"},
 		{"policy test ../core/policy/testdata/spacelift --run nothing", 1, "there are no tests"},
 		{"policy replay " + file + " --replaces limit", 0, "30 decisions examined, 6 would change"},
+		{"policy replay --replaces limit --gone", 0, "30 decisions examined, 19 would change"},
+		{"policy replay --replaces limit --attach-label test,production", 0, "30 decisions examined, 0 would change"},
+		{"policy replay --replaces limit --attach-stack shop", 0, "30 decisions examined, 19 would change"},
+		{"policy replay " + file + " --replaces limit --gone", 1, "name it alone"},
+		{"policy replay", 1, "name the FILE"},
 	})
 	code, out, problem := say("policy replay " + file + " --replaces limit -o json")
 	var r client.Replay
