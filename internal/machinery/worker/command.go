@@ -170,7 +170,7 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, 
 	grace := func() time.Duration { // 0: nobody wants it any more
 		switch cause := context.Cause(ctx); {
 		case errors.Is(cause, errCanceled):
-			return cancelGrace
+			return max(cancelGrace, spec.Saving)
 		case errors.Is(cause, errStopped):
 			return max(w.Grace-w.Ask, 0) * 4 / 5
 		}
