@@ -135,6 +135,40 @@ func (s *Service) EndTx(ctx context.Context, tx *store.Tx, subjects []Of, q Quer
 	return all, nil
 }
 
+// Standing is where a run is, without all that it was asked and has given.
+type Standing struct {
+	State, Reason string
+	Marks         []string
+}
+
+// StandingTx is EndTx for the newest run, of which no more is read than where it is.
+func (s *Service) StandingTx(ctx context.Context, tx *store.Tx, subjects []Of, q Query) (map[Of]Standing, error) {
+	q.Spaces, q.Subject, q.Names = nil, "", nil
+	all := map[Of]Standing{}
+	for len(subjects) > 0 {
+		part := subjects[:min(len(subjects), manySubjects)]
+		subjects = subjects[len(part):]
+		w := &store.Where{}
+		with := wanted(w, part)
+		w.Add("subject = wanted.subject AND space = wanted.space")
+		q.narrow(w)
+		rows, err := tx.Query(ctx, with+"SELECT space, subject, state, reason, marks FROM runs WHERE id IN (SELECT (SELECT id FROM runs"+w.String()+"ORDER BY id DESC LIMIT 1) FROM wanted)", w.Args...)
+		_, err = store.Collect(rows, err, func(row store.Row) (o Of, err error) {
+			var is Standing
+			marks := ""
+			if err = row.Scan(&o.Space, &o.Subject, &is.State, &is.Reason, &marks); err == nil {
+				is.Marks = strings.Fields(marks)
+				all[o] = is
+			}
+			return o, err
+		})
+		if err != nil {
+			return nil, fault.Wrap(err, "find where the runs of %d subjects are", len(part))
+		}
+	}
+	return all, nil
+}
+
 // HoldersTx gives the runs that hold locks, by the names of the locks, unauthorised, in the caller's transaction. A lock that
 // HoldTx took is held by none.
 func (s *Service) HoldersTx(ctx context.Context, tx *store.Tx, locks []string) (map[string]Run, error) {

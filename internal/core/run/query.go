@@ -72,6 +72,19 @@ func (s *Service) TakeTx(ctx context.Context, tx *store.Tx, id string) (Run, err
 	return getRun(ctx, tx, id, tx.ForUpdate())
 }
 
+// ByKeyTx gives the run that was created with a key, to a product, unauthorised, in its transaction.
+func (s *Service) ByKeyTx(ctx context.Context, tx *store.Tx, key string) (r Run, there bool, err error) {
+	if key == "" {
+		return Run{}, false, nil
+	}
+	id, err := optional(tx.QueryRow(ctx, "SELECT id FROM runs WHERE run_key = $1", key))
+	if err != nil || id == "" {
+		return Run{}, false, fault.Wrap(err, "find the run of a key")
+	}
+	r, err = getRun(ctx, tx, id, "")
+	return r, err == nil, err
+}
+
 // HolderTx gives the run that holds a lock, or the name by which HoldTx took it, "" for none, unauthorised.
 func (s *Service) HolderTx(ctx context.Context, tx *store.Tx, lock string) (run string, err error) {
 	return lockHolder(ctx, tx, lock)

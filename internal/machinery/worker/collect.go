@@ -191,6 +191,9 @@ func (c collector) tree(ctx context.Context, o Output, name string, limit int64,
 	return c.packed(ctx, o, result, func(w io.Writer) error { return c.pack(ctx, w, name, limit) })
 }
 
+// errUnread is why packing ends whose packet is not taken any more.
+var errUnread = errors.New("nobody reads on")
+
 // packed stores what pack writes.
 func (c collector) packed(ctx context.Context, o Output, result *Result, pack func(w io.Writer) error) error {
 	reader, writer := io.Pipe()
@@ -201,8 +204,8 @@ func (c collector) packed(ctx context.Context, o Output, result *Result, pack fu
 		packed <- err
 	}()
 	err := c.store(ctx, o, reader, result)
-	reader.CloseWithError(errors.New("nobody reads on"))
-	if packErr := <-packed; packErr != nil {
+	reader.CloseWithError(errUnread)
+	if packErr := <-packed; packErr != nil && (err == nil || !errors.Is(packErr, errUnread)) {
 		delete(result.Artifacts, o.Name)
 		return packErr
 	}

@@ -167,15 +167,7 @@ func (w *Worker) begin(ctx context.Context) (begun func(), err error) {
 func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, begun func()) (execute.Result, error) {
 	life, kill := context.WithCancel(context.WithoutCancel(ctx))
 	defer kill()
-	grace := func() time.Duration { // 0: nobody wants it any more
-		switch cause := context.Cause(ctx); {
-		case errors.Is(cause, errCanceled):
-			return cancelGrace
-		case errors.Is(cause, errStopped):
-			return max(w.Grace-w.Ask, 0) * 4 / 5
-		}
-		return 0
-	}
+	grace := func() time.Duration { return w.grace(context.Cause(ctx), spec.Saving) }
 	var started atomic.Bool // what is still being started, as while its image is pulled, has nothing to save
 	stop := context.AfterFunc(ctx, func() {
 		if grace() == 0 || !started.Load() {
@@ -199,6 +191,18 @@ func (w *Worker) execute(ctx context.Context, spec execute.Spec, log io.Writer, 
 	})
 	defer unwatch()
 	return p.Wait(context.WithoutCancel(ctx))
+}
+
+// grace is how long a command has to end that is asked to; 0 where nobody wants it any more. One that changes things saves first
+// what it did.
+func (w *Worker) grace(cause error, saving time.Duration) time.Duration {
+	switch {
+	case errors.Is(cause, errCanceled):
+		return max(cancelGrace, saving)
+	case errors.Is(cause, errStopped):
+		return max(w.Grace-w.Ask, 0) * 4 / 5
+	}
+	return 0
 }
 
 // explain says in words why a command was ended.

@@ -107,34 +107,47 @@ func (c collector) fresh(ctx context.Context, o Output, dir string, limit int64,
 		found, paths = append(found, fs.FileInfoToDirEntry(info)), append(paths, p)
 		return ctx.Err()
 	})
-	switch {
-	case err != nil:
-		return err
-	case entries == 0:
-		return nil
-	case entries > most || size > limit:
-		why := fmt.Sprintf("what the command has made below %s is not kept: it has %d bytes, and at most %d are", o.Path, size, limit)
-		if entries > most {
-			why = fmt.Sprintf("what the command has made below %s is not kept: it has %d entries, and at most %d are", o.Path, entries, most)
-		}
+	left := func(why string) error {
+		why = "what the command has made below " + o.Path + " is not kept: " + why
 		result.Outputs[o.Name] = why
 		c.note("%s", why)
 		return nil
 	}
-	return c.packed(ctx, o, result, func(w io.Writer) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil: // such as of a folder that may not be read
+		return left(err.Error())
+	case entries == 0:
+		return nil
+	case entries > most || size > limit:
+		if entries > most {
+			return left(fmt.Sprintf("it has %d entries, and at most %d are", entries, most))
+		}
+		return left(fmt.Sprintf("it has %d bytes, and at most %d are", size, limit))
+	}
+	var broke error // the packing, and not the taking
+	err = c.packed(ctx, o, result, func(w io.Writer) error {
 		zip := gzip.NewWriter(w)
 		archive := tar.NewWriter(zip)
-		left := limit
+		bytes := limit
 		var err error
 		for i, p := range paths {
 			rel := p
 			if dir != "." {
 				rel = strings.TrimPrefix(p, dir+"/")
 			}
-			if err = errors.Join(ctx.Err(), c.add(archive, p, rel, found[i], &left)); err != nil {
+			if err = errors.Join(ctx.Err(), c.add(archive, p, rel, found[i], &bytes)); err != nil {
 				break
 			}
 		}
-		return errors.Join(err, archive.Close(), zip.Close())
+		if err = errors.Join(err, archive.Close(), zip.Close()); err != nil && !errors.Is(err, errUnread) {
+			broke = err
+		}
+		return err
 	})
+	if broke != nil && ctx.Err() == nil {
+		return left(broke.Error())
+	}
+	return err
 }

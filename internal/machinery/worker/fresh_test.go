@@ -2,6 +2,13 @@ package worker
 
 import (
 	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +65,104 @@ func TestWhatACommandMadeIsKeptForAnother(t *testing.T) {
 	b.hub.offer("next", next)
 	if got, log := b.hub.result(t, "next"); got.ExitCode != 0 || log != "main\nnew\nold\nchanged\ngiven\ntool\na\ngiven\nlink\nmain.txt\nsub\ntool.sh\n" {
 		t.Errorf("the next has %+v, %q", got, log)
+	}
+}
+
+// TestWhatCanNotBeKeptFailsNothing: a folder that may not be read, by whoever owns it.
+func TestWhatCanNotBeKeptFailsNothing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if err := os.MkdirAll(filepath.Join(dir, "source"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "source", "made"), []byte("made\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	c := collector{root: root, note: func(format string, args ...any) { said = fmt.Sprintf(format, args...) }}
+	c.put = func(_ context.Context, r io.Reader) (string, int64, error) {
+		n, err := io.Copy(io.Discard, r)
+		return "digest", n, err
+	}
+	o := Output{Name: "made", Path: "source", Kind: OutputNew, Optional: true}
+	take := func() (Result, error) {
+		result := Result{Outputs: map[string]string{}, Artifacts: map[string]Artifact{}}
+		err := c.fresh(t.Context(), o, "source", 1<<20, &result)
+		return result, err
+	}
+	if got, err := take(); err != nil || got.Artifacts["made"].Digest != "digest" {
+		t.Fatalf("it is %+v, %v", got, err)
+	}
+	hub := errors.New("the hub is away")
+	put := c.put
+	c.put = func(context.Context, io.Reader) (string, int64, error) { return "", 0, hub }
+	if got, err := take(); !errors.Is(err, hub) || len(got.Artifacts) > 0 {
+		t.Errorf("without a hub it is %+v, %v", got, err)
+	}
+	c.put = func(ctx context.Context, r io.Reader) (string, int64, error) { // the file goes while it is taken
+		if err := os.Remove(filepath.Join(dir, "source", "made")); err != nil {
+			return "", 0, err
+		}
+		return put(ctx, r)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "source", "big"), make([]byte, 64), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := take(); err != nil || len(got.Artifacts) > 0 || !strings.Contains(got.Outputs["made"], "below source is not kept: ") || said != got.Outputs["made"] {
+		t.Errorf("of a file that is gone it is %+v, %v, %q", got, err, said)
+	}
+}
+
+// TestAnArchiveGoesOverWhatIsOfAnotherType, as what a plan has made goes over the sources.
+func TestAnArchiveGoesOverWhatIsOfAnotherType(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	for _, archive := range [][]byte{
+		tarOf(t, entry{name: "to-file/", kind: tar.TypeDir}, entry{name: "to-file/old", content: "old"}, entry{name: "to-folder", content: "old"},
+			entry{name: "to-link/", kind: tar.TypeDir}, entry{name: "to-link/old", content: "old"}, entry{name: "link", link: "to-link", kind: tar.TypeSymlink}),
+		tarOf(t, entry{name: "to-file", content: "new"}, entry{name: "to-folder/", kind: tar.TypeDir}, entry{name: "to-folder/new", content: "new"},
+			entry{name: "to-link", link: "to-folder", kind: tar.TypeSymlink}, entry{name: "link/", kind: tar.TypeDir}, entry{name: "link/new", content: "new"}),
+	} {
+		left := defaultBounds()
+		if err := unpack(root, "source", bytes.NewReader(archive), &left); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"to-file", "to-folder/new", "to-link/new", "link/new"} {
+		if data, err := os.ReadFile(filepath.Join(dir, "source", name)); err != nil || string(data) != "new" {
+			t.Errorf("%s is %q, %v", name, data, err)
+		}
+	}
+	if to, err := os.Readlink(filepath.Join(dir, "source", "to-link")); err != nil || to != "to-folder" {
+		t.Errorf("the link leads to %q, %v", to, err)
+	}
+	if info, err := os.Lstat(filepath.Join(dir, "source", "link")); err != nil || !info.IsDir() {
+		t.Errorf("the folder in place of a link is %v, %v", info, err)
+	}
+}
+
+// TestWhatChangesThingsHasTimeToSaveWhenItIsCanceled, and other commands have a moment.
+func TestWhatChangesThingsHasTimeToSaveWhenItIsCanceled(t *testing.T) {
+	t.Parallel()
+	w := &Worker{}
+	if got := w.grace(errCanceled, 5*time.Minute); got != 5*time.Minute {
+		t.Errorf("it has %s", got)
+	}
+	if got := w.grace(errCanceled, 0); got != cancelGrace {
+		t.Errorf("another has %s", got)
+	}
+	if got := w.grace(errors.New("lost"), 5*time.Minute); got != 0 {
+		t.Errorf("one that is lost has %s", got)
 	}
 }
 

@@ -74,6 +74,11 @@ func extract(root *os.Root, dir, name string, h *tar.Header, r io.Reader, b *bou
 	}
 	switch h.Typeflag {
 	case tar.TypeDir:
+		if is, err := root.Lstat(target); err == nil && !is.IsDir() {
+			if err := root.Remove(target); err != nil {
+				return err
+			}
+		}
 		return root.MkdirAll(target, 0o755)
 	case tar.TypeReg:
 		return extractFile(root, target, h, r, b)
@@ -81,7 +86,7 @@ func extract(root *os.Root, dir, name string, h *tar.Header, r io.Reader, b *bou
 		if !leadsInside(name, h.Linkname) {
 			return fault.Errorf(fault.Invalid, "the link to %q leads out of the archive; make it relative, to something inside", h.Linkname)
 		}
-		if err := replace(root, target); err != nil {
+		if err := root.RemoveAll(target); err != nil {
 			return err
 		}
 		return root.Symlink(h.Linkname, target)
@@ -90,7 +95,7 @@ func extract(root *os.Root, dir, name string, h *tar.Header, r io.Reader, b *bou
 		if err != nil {
 			return err
 		}
-		if err := replace(root, target); err != nil {
+		if err := root.RemoveAll(target); err != nil {
 			return err
 		}
 		return root.Link(path.Join(dir, from), target)
@@ -102,7 +107,7 @@ func extractFile(root *os.Root, target string, h *tar.Header, r io.Reader, b *bo
 	if b.bytes -= h.Size; b.bytes < 0 || h.Size < 0 {
 		return fault.Errorf(fault.TooLarge, "the archive is too large when unpacked")
 	}
-	if err := replace(root, target); err != nil {
+	if err := root.RemoveAll(target); err != nil {
 		return err
 	}
 	mode := fs.FileMode(0o644)
@@ -121,7 +126,7 @@ func extractFile(root *os.Root, target string, h *tar.Header, r io.Reader, b *bo
 	return err
 }
 
-// replace makes room for an entry that comes a second time; what is there is not followed.
+// replace makes room for a file; what is there is not followed.
 func replace(root *os.Root, target string) error {
 	if err := root.Remove(target); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err

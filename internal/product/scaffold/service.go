@@ -40,7 +40,7 @@ type Deps struct {
 // Access is what this room asks of core/access.
 type Access interface {
 	Authorize(ctx context.Context, action, space string) error
-	Ancestors(ctx context.Context, space string) ([]string, error)
+	MayUse(ctx context.Context, space, of string) (bool, error)
 	Spaces(ctx context.Context, action string) (access.Set, error)
 }
 
@@ -94,7 +94,7 @@ func (s *Service) load(ctx context.Context, reference, space string) (loaded, er
 }
 
 // inherited gives a template that the caller may read, or one of a space above a space in which the caller may use
-// templates: what a space offers is there for the spaces below it.
+// templates: what a space offers is there for the spaces below it that inherit.
 func (s *Service) inherited(ctx context.Context, r ref.Entity, space string) (Entity, error) {
 	e, err := s.Catalog.Get(ctx, r)
 	if !fault.Is(err, fault.NotFound) && !fault.Is(err, fault.Denied) {
@@ -113,7 +113,7 @@ func (s *Service) inherited(ctx context.Context, r ref.Entity, space string) (En
 		return e, err
 	}
 	for _, space := range spaces {
-		if above, failure := s.Access.Ancestors(ctx, space); failure == nil && slices.Contains(above, found.Space) {
+		if may, failure := s.Access.MayUse(ctx, space, found.Space); failure == nil && may {
 			return found, nil
 		}
 	}

@@ -115,9 +115,12 @@ func (t ansibleTool) taskStep(r *run.Run, in Input, _ made, n int) run.Step {
 	return toolTask(r, in, t.job(r, in, in.Given.laid(parts{begin: ansibleBegin, initialize: ansibleInit, do: performTask}, atBeforePerform, atAfterPerform)), n)
 }
 
-// performTask runs the command of a task.
+// performTask runs the command of a task, which may have set what it likes of the shell.
 const performTask = `
 eval "$ROADBED_TASK"
+roadbed_code=$?
+[ "$roadbed_code" = 0 ] || exit "$roadbed_code"
+set -eu
 `
 
 // toolTask makes the step of a task of its job.

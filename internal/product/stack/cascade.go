@@ -123,7 +123,7 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) (kept
 	for _, stack := range due {
 		from, err := s.originOf(ctx, stack, Destroy)
 		if err == nil {
-			err = s.mayBegin(ctx, stack, Destroy, from.commit, "")
+			err = s.mayBeginAs(ctx, stack, Input{Type: Destroy, TriggeredBy: author}, from.commit)
 		}
 		if err == nil {
 			err = stack.Spec.Vendor.can(Destroy)
@@ -148,6 +148,9 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) (kept
 			_, _, err = s.startOrigin(ctx, tx, now, Destroy, from, key, author, ready, func(_ *run.New, in *Input) {
 				in.Cascade, in.TriggeredBy = root, author
 			})
+			if err == nil { // a person has ordered it, for all of them
+				err = s.letGoOn(ctx, tx, stack.Ref, "")
+			}
 			return err
 		})
 		if err != nil {

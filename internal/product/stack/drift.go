@@ -159,12 +159,32 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run, in Input) error
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
-	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.startOrigin(ctx, tx, stack, Tracked, from, "reconcile:"+r.ID, r.Actor, ready, func(_ *run.New, made *Input) {
+	kept := ""
+	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
+		if kept, err = s.keptFromReconciling(ctx, tx, stack); err != nil || kept != "" {
+			return err
+		}
+		_, _, err = s.startOrigin(ctx, tx, stack, Tracked, from, "reconcile:"+r.ID, r.Actor, ready, func(_ *run.New, made *Input) {
 			made.Drift, made.TriggeredBy = true, in.TriggeredBy
 		})
 		return err
 	})
+	if err == nil && kept != "" {
+		err = s.say(ctx, stack, fault.Errorf(fault.Conflict, "what run %s found is not taken back: %s", r.ID, kept))
+	}
+	return err
+}
+
+// keptFromReconciling tells why drift of a stack is not taken back: it was destroyed, or is to be; "" when it is.
+func (s *Service) keptFromReconciling(ctx context.Context, tx *store.Tx, stack Stack) (why string, err error) {
+	open, err := s.openOf(ctx, tx, stack.Ref.String(), Destroy)
+	if err != nil {
+		return "", err
+	}
+	if len(open) > 0 {
+		return fmt.Sprintf("run %s is to destroy the stack", open[0].ID), nil
+	}
+	return s.destroyed(ctx, tx, stack)
 }
 
 // appliedCommit gives the commit at which drift is looked for.

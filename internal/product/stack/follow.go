@@ -416,7 +416,7 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 	if err != nil {
 		return s.unless(ctx, stack, err)
 	}
-	if err := s.mayBegin(ctx, stack, Tracked, from.commit, ""); err != nil {
+	if err := s.mayBeginAs(ctx, stack, Input{Type: Tracked, TriggeredBy: after.Subject}, from.commit); err != nil {
 		return s.unless(ctx, stack, err)
 	}
 	made, err := s.prepareAfter(ctx, stack, from, after)
@@ -437,9 +437,19 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 				return nil
 			}
 		}
-		_, _, err = s.startOrigin(ctx, tx, now, Tracked, from, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made, func(_ *run.New, in *Input) { in.TriggeredBy = after.Subject })
+		r, existed, err := s.startOrigin(ctx, tx, now, Tracked, from, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made, func(_ *run.New, in *Input) { in.follow(after) })
+		if in := inputOf(after); err == nil && !existed && in.Workflow != "" {
+			err = s.noteTriggered(ctx, tx, in.Workflow, r, after)
+		}
 		return err
 	})
+}
+
+// follow has a run be one of those that follow another. Dependencies have no circle by themselves; with trigger policies they may,
+// so that it stays in the workflow of such, which ends.
+func (in *Input) follow(after run.Run) {
+	of := inputOf(after)
+	in.TriggeredBy, in.Workflow, in.Depth = after.Subject, of.Workflow, of.Depth
 }
 
 // prepareAfter is prepare for a run that follows another: it applies the changes of that one, too.

@@ -192,7 +192,13 @@ func (s *Service) stop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 			return err
 		}
 		for _, open := range page.Runs {
-			if err := s.Runs.CancelTx(ctx, tx, open.ID); err != nil && !fault.Is(err, fault.Conflict) {
+			err := s.Runs.CancelTx(ctx, tx, open.ID)
+			if fault.Is(err, fault.Conflict) {
+				if err = nil; ctx.Value(takenAway{}) != nil { // it was confirmed meanwhile
+					err = errBusy
+				}
+			}
+			if err != nil {
 				return fault.Wrap(err, "cancel run %s", open.ID)
 			}
 		}
@@ -205,6 +211,11 @@ func (s *Service) stop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 // documentChanged keeps the row of a stack, in the transaction of its document, and asks for a look at its branch.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	if c.New == nil {
+		if of, is := ctx.Value(takenAway{}).(run.Run); is && of.Subject == c.Ref.String() {
+			if _, err := s.mayTakeAway(ctx, tx, of, tx.ForUpdate()); err != nil {
+				return err
+			}
+		}
 		if err := s.stop(ctx, tx, c.Ref); err != nil {
 			return err
 		}
@@ -234,11 +245,11 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		return err
 	}
 	created, same := s.Now(), there && !before.Deleted && before.Space == c.Space
-	known := []Schedule(nil)
+	known := Spec{}
 	if same {
-		created, known = before.Created, before.Spec.Schedules
+		created, known = before.Created, before.Spec
 	}
-	if err := s.mayDeclare(ctx, tx, c, created, known, spec.Schedules, "spec", "schedules"); err != nil {
+	if err := s.mayDeclare(ctx, tx, c, created, known, spec, "spec", "schedules"); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(spec)

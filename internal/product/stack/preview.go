@@ -218,11 +218,12 @@ func (s *Service) startPreview(ctx context.Context, tx *store.Tx, stack Stack, e
 			n.Source.Ref = args.Ref
 		}
 	}
-	r, _, err := s.startOne(ctx, tx, stack, args, func() (run.Run, bool, error) {
-		key := pushKey(stack, args.New, Proposed)
+	first := pushKey(stack, args.New, Proposed)
+	r, _, err := s.startOne(ctx, tx, stack, args, first, func() (run.Run, bool, error) {
+		key := first
 		r, existed, err := s.start(ctx, tx, stack, Proposed, args.New, key, args.Pusher, ready, option)
 		for err == nil && existed && (r.State == canceled || r.CancelRequested) { // a head may come back
-			key = pushKey(stack, args.New, Proposed) + ":after:" + r.ID
+			key = afterKey(first, r)
 			r, existed, err = s.start(ctx, tx, stack, Proposed, args.New, key, args.Pusher, ready, option)
 		}
 		return r, existed, err

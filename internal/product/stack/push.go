@@ -344,7 +344,7 @@ func (s *Service) startPushed(ctx context.Context, tx *store.Tx, stack Stack, ki
 		}
 		key = fmt.Sprintf("stack:%s:%s:%s:%d:%s", stack.Ref, args.New, args.Old, store.Micros(stack.Updated), kind)
 	}
-	r, _, err := s.startOne(ctx, tx, stack, args, func() (run.Run, bool, error) {
+	r, _, err := s.startOne(ctx, tx, stack, args, key, func() (run.Run, bool, error) {
 		return s.start(ctx, tx, stack, kind, args.New, key, args.Pusher, ready, func(n *run.New, in *Input) {
 			in.External = e.Wait
 			if e.Prioritize {

@@ -29,7 +29,7 @@ func (a pushArgs) event() string {
 }
 
 // startOne begins a run of a push, or fails with errMost when that has begun as many as it may.
-func (s *Service) startOne(ctx context.Context, tx *store.Tx, stack Stack, a pushArgs, begin func() (run.Run, bool, error)) (run.Run, bool, error) {
+func (s *Service) startOne(ctx context.Context, tx *store.Tx, stack Stack, a pushArgs, key string, begin func() (run.Run, bool, error)) (run.Run, bool, error) {
 	if s.PushRuns <= 0 {
 		return begin()
 	}
@@ -42,6 +42,9 @@ func (s *Service) startOne(ctx context.Context, tx *store.Tx, stack Stack, a pus
 		return run.Run{}, false, fault.Wrap(err, "count the runs of a push to %s", stack.Repository)
 	}
 	if runs >= s.PushRuns {
+		if r, begun, err := s.begunAlready(ctx, tx, a, key); err != nil || begun {
+			return r, begun, err
+		}
 		what, how := "this push", "begin one with `roadbed stack apply %s`"
 		if a.Proposal > 0 {
 			what, how = "this head of the proposal", "say /roadbed plan -stack %s"
@@ -56,6 +59,23 @@ func (s *Service) startOne(ctx context.Context, tx *store.Tx, stack Stack, a pus
 	_, err = tx.Exec(ctx, "UPDATE stack_pushes SET runs = runs + 1 WHERE repository = $1 AND event = $2", stack.Repository, event)
 	return r, existed, fault.Wrap(err, "count the runs of a push to %s", stack.Repository)
 }
+
+// begunAlready gives the run that an earlier word of the same push has begun.
+func (s *Service) begunAlready(ctx context.Context, tx *store.Tx, a pushArgs, key string) (run.Run, bool, error) {
+	for at := key; ; {
+		r, there, err := s.Runs.ByKeyTx(ctx, tx, at)
+		switch {
+		case err != nil || !there:
+			return run.Run{}, false, err
+		case a.Proposal == 0 || r.State != canceled && !r.CancelRequested:
+			return r, true, nil
+		}
+		at = afterKey(key, r)
+	}
+}
+
+// afterKey is the key of a run for a head of a proposal that has come back, after the one that was canceled.
+func afterKey(key string, r run.Run) string { return key + ":after:" + r.ID }
 
 // startOf begins the run of a push that was decided on, or gives why it could not.
 func (s *Service) startOf(ctx context.Context, tx *store.Tx, stack Stack, kind string, e effect, args pushArgs, ready prepared) (started, why string, err error) {

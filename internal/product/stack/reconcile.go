@@ -268,7 +268,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 			begin := func() (run.Run, bool, error) { return s.start(ctx, tx, stack, Tracked, head, key, author, ready) }
 			if stack.Seen == "" { // it is no push
 				_, _, err = begin()
-			} else if _, _, err = s.startOne(ctx, tx, stack, args, begin); errors.Is(err, errMost) {
+			} else if _, _, err = s.startOne(ctx, tx, stack, args, key, begin); errors.Is(err, errMost) {
 				does.Message, err = fault.Message(err), nil
 			}
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -214,7 +215,7 @@ func (s *Service) stacksSeen(ctx context.Context, tx *store.Tx, stacks []Stack) 
 	for i, stack := range stacks {
 		names[i] = stack.Ref.String()
 	}
-	last, err := s.lastRuns(ctx, tx, stacks)
+	last, err := s.Runs.StandingTx(ctx, tx, subjects(stacks), settlingRuns())
 	if err != nil {
 		return nil, fault.Wrap(err, "read the newest runs of %d stacks", len(stacks))
 	}
@@ -226,14 +227,23 @@ func (s *Service) stacksSeen(ctx context.Context, tx *store.Tx, stacks []Stack) 
 	for i, stack := range stacks {
 		state := shouted(never)
 		if r, ran := last[subject(stack)]; ran {
-			state = stateInput(r, inputOf(r).Type)
+			state = standing(r)
 		}
 		all[i] = stackInput(stack, state, held[names[i]])
 	}
 	return all, nil
 }
 
-// heldBy tells who holds stacks: the person who has locked the state, or the key of a push policy.
+// standing is stateInput of a run of which no more is known.
+func standing(r run.Standing) string {
+	kind := ""
+	if slices.Contains(r.Marks, Destroy) {
+		kind = Destroy
+	}
+	return stateInput(run.Run{State: r.State, Reason: r.Reason}, kind)
+}
+
+// heldBy tells who holds stacks: the person who has locked the state, the run that keeps it locked, or the key of a push policy.
 func heldBy(ctx context.Context, tx *store.Tx, names []string) (map[string]string, error) {
 	held := map[string]string{}
 	err := eachOf(ctx, tx, "SELECT ref, push_lock FROM stacks", "ref", names, func(row store.Row) error {
@@ -249,7 +259,7 @@ func heldBy(ctx context.Context, tx *store.Tx, names []string) (map[string]strin
 		var name, id, who string
 		err := row.Scan(&name, &id, &who)
 		if err == nil && strings.HasPrefix(id, handLock) {
-			held[name] = cmp.Or(who, id)
+			held[name] = cmp.Or(keptBy(id), who, id)
 		}
 		return err
 	})

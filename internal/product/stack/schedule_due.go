@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,32 +23,38 @@ type scheduleArgs struct {
 	Stack string `json:"stack"`
 }
 
-// rights gives what it takes to begin by hand what a schedule begins.
-func (s Schedule) rights() []string {
+// rights gives what it takes to do by hand what a schedule does. A destruction at its time is confirmed by nobody where the stack
+// is deployed without review.
+func (s Schedule) rights(autodeploy bool) []string {
 	all := []string{Right(s.Do)}
+	if s.Do == Destroy && autodeploy {
+		all = append(all, "run:confirm")
+	}
 	if s.Reconcile {
 		all = append(all, Right(Tracked))
 	}
 	return all
 }
 
-// mayDeclare refuses schedules that are new, and that who declares them may not have; made is when the document was. What
-// the file of a repository says is of whoever may push there: what its branch may do is theirs by a push, and a task is not, so
-// that it is taken only of a location by which anybody could be given the right to it. Stacks of a set are their set's.
-func (s *Service) mayDeclare(ctx context.Context, tx *store.Tx, c document.Change, made time.Time, had, now []Schedule, field ...string) error {
-	for i, one := range now {
-		if slices.Contains(had, one) {
+// mayDeclare refuses schedules that are new, or destroy without review since now, and that who declares them may not have; made is
+// when the document was. What the file of a repository says is of whoever may push there: what its branch may do is theirs by a
+// push, and a task is not, so that it is taken only of a location by which anybody could be given the right to it. Stacks of a
+// set are their set's.
+func (s *Service) mayDeclare(ctx context.Context, tx *store.Tx, c document.Change, made time.Time, had, now Spec, field ...string) error {
+	for i, one := range now.Schedules {
+		known := slices.Contains(had.Schedules, one)
+		if known && (one.Do != Destroy || had.Autodeploy || !now.Autodeploy) {
+			continue
+		}
+		if strings.HasPrefix(c.Source, setPrefix) { // some of its stacks may be older than the schedule
 			continue
 		}
 		at := append(slices.Clone(field), fmt.Sprint(i))
-		if times, err := one.times(made); err == nil && one.After != "" && times.Next(s.Now()).IsZero() {
+		if times, err := one.times(made); err == nil && !known && one.After != "" && times.Next(s.Now()).IsZero() {
 			return fault.At("it has a schedule that is over", c.New.At(fmt.Sprintf("%s after the document was made is over: that was at %s", one.After, made.UTC().Format(time.RFC3339)),
 				"write a longer time, or at: with a time", append(at, "after")...))
 		}
-		if strings.HasPrefix(c.Source, setPrefix) {
-			continue
-		}
-		if err := s.maySchedule(ctx, tx, c, one); fault.Is(err, fault.Denied) {
+		if err := s.maySchedule(ctx, tx, c, one, now.Autodeploy); fault.Is(err, fault.Denied) {
 			what := fmt.Sprintf("a schedule with do: %s takes what it takes by hand: %s", one.Do, fault.Message(err))
 			return &fault.Error{Kind: fault.Denied, Message: "it has a schedule that is not taken", Err: err, Details: []fault.Detail{c.New.At(what, "have somebody apply it who may", append(at, "do")...)}}
 		} else if err != nil {
@@ -57,7 +64,7 @@ func (s *Service) mayDeclare(ctx context.Context, tx *store.Tx, c document.Chang
 	return nil
 }
 
-func (s *Service) maySchedule(ctx context.Context, tx *store.Tx, c document.Change, one Schedule) error {
+func (s *Service) maySchedule(ctx context.Context, tx *store.Tx, c document.Change, one Schedule, autodeploy bool) error {
 	if c.Commit != "" || actor.From(ctx).Kind == actor.System {
 		if one.Do != Task {
 			return nil
@@ -68,7 +75,7 @@ func (s *Service) maySchedule(ctx context.Context, tx *store.Tx, c document.Chan
 		}
 		return err
 	}
-	for _, right := range one.rights() {
+	for _, right := range one.rights(autodeploy) {
 		if err := s.Access.Authorize(ctx, right, c.Space); err != nil {
 			return err
 		}
@@ -104,6 +111,8 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 		data map[string]any
 	}
 	var words []word // of what could not begin, and why
+	why := ""        // something was left out
+	looked := false
 	for i, one := range stack.Spec.Schedules {
 		times, err := one.times(stack.Created)
 		if err != nil {
@@ -113,6 +122,7 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 		if due.IsZero() || due.After(now) {
 			continue
 		}
+		looked = true
 		skipped, err := s.due(ctx, stack, one, fmt.Sprintf("schedule:%s:%d:%d", name, i, store.Micros(due)))
 		if err == nil && skipped == "" {
 			continue
@@ -121,9 +131,14 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 		if err == nil {
 			kind, err = "stack.schedule-skipped", fault.Errorf(fault.Conflict, "%s", skipped)
 		}
+		if skipped == "" {
+			if err := s.say(ctx, stack, err); err != nil {
+				return err
+			}
+		}
 		words = append(words, word{kind, map[string]any{"do": one.Do, "reason": clip(fault.Message(err))}})
-		if err := s.say(ctx, stack, err); err != nil {
-			return err
+		if skipped != "" {
+			why = skipped
 		}
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
@@ -134,13 +149,44 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 		if _, err := tx.Exec(ctx, "UPDATE stacks SET scheduled = $2 WHERE ref = $1", name, store.Micros(now)); err != nil {
 			return fault.Wrap(err, "note the schedules of %s", name)
 		}
+		again, err := s.sayLeftOut(ctx, tx, r, why, looked)
+		if err != nil {
+			return err
+		}
 		for _, w := range words {
+			if again && w.kind == "stack.schedule-skipped" {
+				continue
+			}
 			if err := s.note(ctx, tx, fresh, w.kind, "", w.data); err != nil {
 				return err
 			}
 		}
 		return s.schedule(ctx, tx, r, fresh.Spec, fresh.Created, now)
 	})
+}
+
+// sayLeftOut shows on a stack's page why what was due is left out, and tells whether that is why it was left out the last time:
+// then it is said already. Why a state is locked stays there.
+func (s *Service) sayLeftOut(ctx context.Context, tx *store.Tx, r ref.Entity, why string, looked bool) (again bool, err error) {
+	before := ""
+	if err := tx.QueryRow(ctx, "SELECT left_out FROM stacks WHERE ref = $1", r.String()).Scan(&before); err != nil {
+		return false, fault.Wrap(err, "read why nothing was begun of %s", r)
+	}
+	if !looked || before == why {
+		return before != "", nil
+	}
+	if _, err := tx.Exec(ctx, "UPDATE stacks SET left_out = $2 WHERE ref = $1", r.String(), why); err != nil || why == "" {
+		return false, fault.Wrap(err, "note why nothing was begun of %s", r)
+	}
+	l, err := getLock(ctx, tx, r, "")
+	if err == nil && keptBy(l.ID) != "" {
+		return false, nil
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return false, err
+	}
+	_, err = tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", r.String(), why)
+	return false, fault.Wrap(err, "say why nothing was begun of %s", r)
 }
 
 // due begins a run at its time, of nobody, or tells why it is left out.
@@ -162,7 +208,7 @@ func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string
 	if err != nil || skipped != "" {
 		return skipped, err
 	}
-	if err := s.mayBegin(ctx, stack, one.Do, from.commit, one.Command); err != nil {
+	if err := s.mayBeginAs(ctx, stack, Input{Type: one.Do, Drift: one.Do == Drift, Command: one.Command, TriggeredBy: one.triggers()}, from.commit); err != nil {
 		return "", err
 	}
 	ready, err := s.prepareOrigin(ctx, stack, from)
@@ -181,6 +227,10 @@ func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string
 // be found is what comes in a moment.
 func (s *Service) unsteady(ctx context.Context, stack Stack, whatever bool) (why string, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		if gone, err := s.destroyed(ctx, tx, stack); err != nil || gone != "" {
+			why = "drift was not looked for, since " + gone
+			return err
+		}
 		last, err := s.lastRuns(ctx, tx, []Stack{stack})
 		if err != nil {
 			return err
@@ -198,41 +248,36 @@ func (s *Service) unsteady(ctx context.Context, stack Stack, whatever bool) (why
 	return why, err
 }
 
+// destroyed tells why what of a stack is missing has not drifted: it was destroyed, or is about to be; "" where it stands. What
+// was applied before is not brought back by a look for drift.
+func (s *Service) destroyed(ctx context.Context, tx *store.Tx, stack Stack) (why string, err error) {
+	settled := settlingRuns()
+	settled.States = []string{finished}
+	last, err := s.Runs.EndTx(ctx, tx, []run.Of{subject(stack)}, settled, true)
+	if err != nil {
+		return "", err
+	}
+	if r, there := last[subject(stack)]; there && inputOf(r).Type == Destroy {
+		return fmt.Sprintf("run %s has destroyed the stack; apply it again first", r.ID), nil
+	}
+	return "", nil
+}
+
 // takeAway deletes the document of a stack that a schedule has destroyed and said to delete, unless that was changed since.
 func (s *Service) takeAway(ctx context.Context, r run.Run) error {
-	subject, err := parseStack(r.Subject)
-	if err != nil {
-		return err
-	}
 	var stack Stack
-	var left StateVersion
-	var busy run.Page // with what can't be stopped
-	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
-		if stack, err = getStack(ctx, tx, subject, ""); err != nil {
-			return err
-		}
-		if left, err = currentState(ctx, tx, subject); err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		busy, err = s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: r.Subject, Open: true, States: []string{confirmed, applying, performing}, Limit: 1})
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		stack, err = s.mayTakeAway(ctx, tx, r, "")
 		return err
 	})
-	if err != nil {
-		return ignoreGone(err)
+	if err == nil {
+		err = s.Documents.Delete(context.WithValue(ctx, takenAway{}, r), stack.Ref, "")
 	}
-	wanted := slices.ContainsFunc(stack.Spec.Schedules, func(one Schedule) bool { return one.Do == Destroy && one.DeleteStack })
 	switch {
-	case stack.Deleted || stack.Space != r.Space || stack.Created.After(r.Created) || !wanted:
+	case err == nil || fault.Is(err, fault.NotFound) || errors.Is(err, errStays):
 		return nil
-	case left.Resources > 0:
-		err = fault.Errorf(fault.Conflict, "its state holds %s again", plural(left.Resources, "resource", "resources"))
-	case len(busy.Runs) > 0:
+	case errors.Is(err, errBusy):
 		return queue.Again(time.Minute)
-	default:
-		err = s.Documents.Delete(ctx, subject, "")
-	}
-	if err == nil || fault.Is(err, fault.NotFound) {
-		return nil
 	}
 	err = fault.Wrap(err, "run %s has destroyed it, and the document stays", r.ID)
 	if err := s.say(ctx, stack, err); err != nil {
@@ -241,6 +286,42 @@ func (s *Service) takeAway(ctx context.Context, r run.Run) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		return s.note(ctx, tx, stack, "stack.schedule-failed", r.ID, map[string]any{"do": Destroy, "reason": clip(fault.Message(err))})
 	})
+}
+
+// takenAway is by what the transaction that deletes a document knows the run after which it goes.
+type takenAway struct{}
+
+var (
+	errStays = errors.New("its document stays")
+	errBusy  = errors.New("a run of it can't be stopped")
+)
+
+// mayTakeAway gives the stack that a run has destroyed, if its document still goes with that: else it fails with errStays, with
+// errBusy while something is under way, or tells people why. It is asked once more in the transaction that deletes the document.
+func (s *Service) mayTakeAway(ctx context.Context, tx *store.Tx, r run.Run, lock string) (stack Stack, err error) {
+	subject, err := parseStack(r.Subject)
+	if err != nil {
+		return stack, err
+	}
+	if stack, err = getStack(ctx, tx, subject, lock); err != nil {
+		return stack, err
+	}
+	wanted := slices.ContainsFunc(stack.Spec.Schedules, func(one Schedule) bool { return one.Do == Destroy && one.DeleteStack })
+	if stack.Deleted || stack.Space != r.Space || stack.Created.After(r.Created) || !wanted {
+		return stack, errStays
+	}
+	left, err := currentState(ctx, tx, subject)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return stack, err
+	}
+	if left.Resources > 0 {
+		return stack, fault.Errorf(fault.Conflict, "its state holds %s again", plural(left.Resources, "resource", "resources"))
+	}
+	busy, err := s.Runs.ListTx(ctx, tx, run.Query{Kinds: []string{RunKind}, Subject: r.Subject, Open: true, States: []string{confirmed, applying, performing}, Limit: 1})
+	if err == nil && len(busy.Runs) > 0 {
+		err = errBusy
+	}
+	return stack, err
 }
 
 func (s *Service) subscribeSchedules() {

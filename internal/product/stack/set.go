@@ -140,6 +140,12 @@ func readSet(d document.Document) (SetSpec, []fault.Detail) {
 	if len(wrong) > 0 {
 		return spec, wrong
 	}
+	for _, at := range spec.namedCommands() {
+		bad("names its folder in a command, which whoever may push could then write", "leave placeholders out of the command of a task; the folder is its working directory, and $ROADBED_PROJECT_ROOT", "spec", "template", "schedules", strconv.Itoa(at), "command")
+	}
+	if len(wrong) > 0 {
+		return spec, wrong
+	}
 	// The template is held to the form of a stack by the folder of an example.
 	one, problems := spec.stack(d.Ref(), exampleFolder)
 	for _, p := range problems {
@@ -158,6 +164,18 @@ func readSet(d document.Document) (SetSpec, []fault.Detail) {
 		}
 	}
 	return spec, wrong
+}
+
+// namedCommands gives the places of schedules whose commands have placeholders: the name of a folder would be run as a part of them.
+func (spec SetSpec) namedCommands() (at []int) {
+	schedules, _ := spec.Template["schedules"].([]any)
+	for i, one := range schedules {
+		each, _ := one.(map[string]any)
+		if command, _ := each["command"].(string); placeholder.MatchString(command) {
+			at = append(at, i)
+		}
+	}
+	return at
 }
 
 // fileNames gives patterns of names of files, and tells what is wrong with them.
@@ -329,14 +347,14 @@ func (spec SetSpec) stacks(set ref.Entity, folders []string) (docs []document.Do
 	return docs, skipped
 }
 
-// schedules gives those of the stacks that a set makes.
-func (spec SetSpec) schedules(set ref.Entity) []Schedule {
+// example gives what the stacks that a set makes are like.
+func (spec SetSpec) example(set ref.Entity) Spec {
 	one, problems := spec.stack(set, exampleFolder)
 	if len(problems) > 0 {
-		return nil
+		return Spec{}
 	}
 	made, _ := read(one)
-	return made.Schedules
+	return made
 }
 
 // exampleFolder is by what a template is held to the form of a stack.

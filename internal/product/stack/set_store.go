@@ -69,11 +69,11 @@ func (s *Service) setChanged(ctx context.Context, tx *store.Tx, c document.Chang
 			return fault.At(c.Ref.String()+" can't be declared here", c.New.At("the stacks of a set of this name are in another space", "delete those first, or give this one another name", "metadata", "name"))
 		}
 	}
-	var had []Schedule
+	var had Spec
 	if there && !before.Deleted && before.Space == c.Space {
-		had = before.Spec.schedules(c.Ref)
+		had = before.Spec.example(c.Ref)
 	}
-	if err := s.mayDeclare(ctx, tx, c, s.Now(), had, spec.schedules(c.Ref), "spec", "template", "schedules"); err != nil {
+	if err := s.mayDeclare(ctx, tx, c, s.Now(), had, spec.example(c.Ref), "spec", "template", "schedules"); err != nil {
 		return err
 	}
 	raw, err := json.Marshal(spec)

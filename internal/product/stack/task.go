@@ -20,8 +20,7 @@ const performIt = `
 roadbed_phase command
 tofu() { "$ROADBED_ENGINE" "$@"; }
 terraform() { "$ROADBED_ENGINE" "$@"; }
-eval "$ROADBED_TASK"
-`
+` + performTask
 
 // taskStep has one attempt, as an apply: a command may change anything.
 func taskStep(r *run.Run, in Input, n int) run.Step {

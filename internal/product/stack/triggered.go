@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -186,6 +187,22 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	case runs >= maxWorkflow:
 		return fault.Errorf(fault.Conflict, "%d runs have followed of run %s already", maxWorkflow, root)
 	}
+	near, err := s.Access.Within(ctx, stack.Space, after.Space)
+	if err != nil {
+		return err
+	}
+	err = s.triggerOne(ctx, after, stack, by, root, depth)
+	if err == nil || near || fault.KindOf(err) == fault.Internal || fault.KindOf(err) == fault.Unavailable {
+		return err
+	}
+	// Who reads of the run that has ended may not read of this stack.
+	if err := s.say(ctx, stack, fault.Wrap(err, "trigger policy %s has named it after run %s", by, after.ID)); err != nil {
+		return err
+	}
+	return fault.Errorf(fault.Conflict, "it could not be started; its own page says why")
+}
+
+func (s *Service) triggerOne(ctx context.Context, after run.Run, stack Stack, by, root string, depth int) error {
 	if err := s.mayRead(ctx, stack); err != nil {
 		return err
 	}
@@ -193,7 +210,7 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 	if err != nil {
 		return err
 	}
-	if err := s.mayBegin(ctx, stack, Tracked, from.commit, ""); err != nil {
+	if err := s.mayBeginAs(ctx, stack, Input{Type: Tracked, TriggeredBy: by}, from.commit); err != nil {
 		return err
 	}
 	ready, err := s.prepareOrigin(ctx, stack, from)
@@ -208,9 +225,14 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 		if err != nil || existed {
 			return err
 		}
-		_, err = tx.Exec(ctx, "INSERT INTO stack_triggered (workflow, run, after, stack) VALUES ($1, $2, $3, $4)", root, made.ID, after.ID, stack.Ref.String())
-		return fault.Wrap(err, "note run %s of a trigger policy", made.ID)
+		return s.noteTriggered(ctx, tx, root, made, after)
 	})
+}
+
+// noteTriggered counts a run among those of its workflow.
+func (s *Service) noteTriggered(ctx context.Context, tx *store.Tx, workflow string, r, after run.Run) error {
+	_, err := tx.Exec(ctx, "INSERT INTO stack_triggered (workflow, run, after, stack) VALUES ($1, $2, $3, $4)", workflow, r.ID, after.ID, r.Subject)
+	return fault.Wrap(err, "note run %s of a workflow", r.ID)
 }
 
 // triggerInput is Spacelift's shape of a trigger policy's input. The stacks are those of the run's space and below: whoever
@@ -222,25 +244,14 @@ func (s *Service) triggerInput(ctx context.Context, r run.Run, stack Stack, in I
 	if root == "" {
 		root = r.ID
 	}
-	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, fmt.Sprintf("SELECT "+stackColumns+" FROM stacks WHERE deleted = 0 ORDER BY ref LIMIT %d", mostStacks))
-		all, err := store.Collect(rows, err, scanStack)
+	below, err := s.Access.Below(ctx, r.Space)
+	if err != nil {
+		return nil, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		seen, err := stacksIn(ctx, tx, below, mostStacks)
 		if err != nil {
-			return fault.Wrap(err, "read the stacks")
-		}
-		within := map[string]bool{}
-		var seen []Stack
-		for _, other := range all {
-			is, known := within[other.Space]
-			if !known {
-				if is, err = s.Access.Within(ctx, other.Space, r.Space); err != nil {
-					return err
-				}
-				within[other.Space] = is
-			}
-			if is {
-				seen = append(seen, other)
-			}
+			return err
 		}
 		if stacks, err = s.stacksSeen(ctx, tx, seen); err != nil {
 			return err
@@ -260,6 +271,18 @@ func (s *Service) triggerInput(ctx context.Context, r run.Run, stack Stack, in I
 		"run": about, "stack": of, "stacks": stacks, "workflow": workflow,
 		"request": map[string]any{"timestamp_ns": s.Now().UnixNano()},
 	}, err
+}
+
+// stacksIn gives the first stacks of some spaces, by reference.
+func stacksIn(ctx context.Context, tx *store.Tx, spaces access.Set, most int) ([]Stack, error) {
+	w := &store.Where{}
+	w.Add("deleted = 0")
+	if !spaces.All {
+		w.Add(w.In("space", spaces.List()))
+	}
+	rows, err := tx.Query(ctx, "SELECT "+stackColumns+" FROM stacks"+w.String()+" ORDER BY ref LIMIT "+w.Arg(most), w.Args...)
+	all, err := store.Collect(rows, err, scanStack)
+	return all, fault.Wrap(err, "read the stacks")
 }
 
 // mostStacks bounds the stacks that trigger policies see.

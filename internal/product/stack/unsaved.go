@@ -23,7 +23,7 @@ func unsaved(step *run.Step) bool {
 	switch {
 	case !step.Job.Changes || step.Started.IsZero():
 		return false
-	case step.State == run.StepFailed && step.Result.ExitCode == 0: // its worker was lost
+	case (step.State == run.StepFailed || step.State == run.StepCanceled) && step.Result.ExitCode == 0 && step.Result.Reason == "": // its worker was lost
 		return true
 	}
 	return (step.State == run.StepFailed || step.State == run.StepCanceled) && step.Result.ExitCode > 128
@@ -46,7 +46,7 @@ func keptBy(id string) string {
 // holdUnsaved has a run keep its locks where its newest step that changes something could not save, in the transaction that
 // ends it. Where somebody else has the lock of the state by now, that holds up the runs.
 func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) error {
-	if r.State != failed || r.Lock == "" {
+	if r.Lock == "" || r.State != failed && (r.State != canceled || r.Reason != stoppedWhile+performing) {
 		return nil
 	}
 	steps, err := s.Runs.StepsTx(ctx, tx, r.ID)
@@ -87,7 +87,7 @@ func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) erro
 	if err != nil || n == 0 {
 		return fault.Wrap(err, "keep the lock of %s", r.Subject)
 	}
-	if err := s.Runs.HandTx(ctx, tx, r.Lock, r.ID, lockOf(r.ID)); err != nil {
+	if err := s.Runs.HandTx(ctx, tx, r.Lock, r.ID, lockOf(r.ID)); err != nil && !fault.Is(err, fault.Conflict) { // it may hold none
 		return err
 	}
 	if _, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", r.Subject, why); err != nil {

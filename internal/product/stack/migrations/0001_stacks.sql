@@ -23,6 +23,7 @@ CREATE TABLE stacks (
   last_run TEXT NOT NULL DEFAULT '',  -- the newest that is no preview and no task, for lists that are narrowed
   last_state TEXT NOT NULL DEFAULT '',
   queued INTEGER NOT NULL DEFAULT 0,  -- runs that wait for the stack, or for a worker
+  left_out TEXT NOT NULL DEFAULT '',  -- why what a schedule would begin was left out when one was due last
   owner TEXT NOT NULL DEFAULT ''      -- as a reference; as it is written where that is none
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
