@@ -122,6 +122,8 @@ describe('the phases of a log', () => {
       '── plan, at 2.0 s ──',
       'four',
     ]);
+    const late = logOf('── init, at 9999.0 s ──', 'x', ...plan.slice(4), '── done, at 99999.0 s ──', 'y', '');
+    expect(shown(late)).toEqual(['# init', '# plan', 'four', '── done, at 99999.0 s ──', 'y']);
     const names = Array.from({ length: 26 * 26 }, (_, i) =>
       String.fromCharCode(97 + Math.floor(i / 26), 97 + (i % 26)),
     );

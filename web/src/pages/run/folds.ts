@@ -1,4 +1,4 @@
-import { type Line, type LogText, type Mark, search } from './log';
+import { type Line, type LogText, type Mark, main, search } from './log';
 
 /** A phase of a step, as its log is folded. */
 export interface Phase {
@@ -16,9 +16,6 @@ export interface Phase {
 
 /** What is shown of a log: its lines, and a head above those of a phase. */
 export type Row = { phase: Phase; line?: undefined } | { line: Line; phase?: undefined };
-
-/** What a step is for: from there on nothing is folded by itself, since the author of a plan can write what looks like a phase. */
-const main = new Set(['plan', 'apply', 'command']);
 
 /**
  * The phases of the lines that are held, the one that a line is in open, and those from a line on where somebody reads; those that

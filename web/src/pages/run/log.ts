@@ -59,19 +59,22 @@ export function markOf(line: Line): Mark | undefined {
   return name ? { line: line.number, name, at: at === undefined ? undefined : Number(at) } : undefined;
 }
 
+/** What a step is for: from there on nothing is folded by itself, since the author of a plan can write what looks like a phase. */
+export const main: ReadonlySet<string> = new Set(['plan', 'apply', 'command']);
+
 /** More phases than this no script has. */
 const mostMarks = 40;
 
 /**
  * The marks with those of more lines. What a program writes may look like one: a name that was there, or a time before the last
- * one, is none of the script's.
+ * one, is none of the script's. What a step is for is taken at any time, so that none that was made up before it folds it.
  */
 function marked(had: Mark[], lines: Line[]): Mark[] {
   let marks = had;
   for (const mark of lines.map(markOf)) {
     if (!mark || marks.length >= mostMarks || marks.some((m) => m.name === mark.name)) continue;
     const last = marks.findLast((m) => m.at !== undefined)?.at;
-    if (last === undefined || mark.at === undefined || mark.at >= last) marks = [...marks, mark];
+    if (last === undefined || mark.at === undefined || mark.at >= last || main.has(mark.name)) marks = [...marks, mark];
   }
   return marks;
 }
