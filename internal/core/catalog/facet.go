@@ -97,7 +97,11 @@ func (s *Service) Facets(ctx context.Context, in FacetQuery) (map[string][]Facet
 }
 
 func (s *Service) countFields(ctx context.Context, in FacetQuery) (map[string][]Facet, error) {
-	known, q := facets(), in.Query
+	q, err := s.withBelow(ctx, in.Query)
+	if err != nil {
+		return nil, err
+	}
+	known := facets()
 	counted := make(map[string][]Facet, len(in.Fields))
 	var together []string // those that the same filter counts
 	for _, field := range in.Fields {

@@ -75,6 +75,20 @@ func (s *Service) Known(ctx context.Context, refs []string) ([]Known, error) {
 	return all, nil
 }
 
+// Matching gives what tells of a reference whether its entity matches a filter, as far as the reader may see it (entity:read). What
+// changes later matches no more.
+func (s *Service) Matching(ctx context.Context, f index.Filter) (func(ref string) bool, error) {
+	f, err := s.derived(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	x, visible, err := s.seen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return x.Matching(f, visible), nil
+}
+
 // Pointing gives the entities that declare a relation to one of some references, which need not exist, as far as the reader may
 // see them (entity:read): by reference; where there are more than most, any of them.
 func (s *Service) Pointing(ctx context.Context, refs []string, most int) ([]string, error) {

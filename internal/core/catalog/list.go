@@ -100,6 +100,10 @@ var textKeys = []string{"metadata.name", "metadata.title", "metadata.description
 
 // filter gives what a query asks of the index.
 func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
+	q, err := s.withBelow(ctx, q)
+	if err != nil {
+		return nil, err
+	}
 	var all index.All
 	has := func(key string, values ...string) {
 		if len(values) > 0 && values[0] != "" {
@@ -123,13 +127,7 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := texts(owners)
-	if q.Below && len(names) > 0 {
-		if names, err = s.withBelow(ctx, names); err != nil {
-			return nil, err
-		}
-	}
-	has(index.KeyOwner, names...)
+	has(index.KeyOwner, texts(owners)...)
 	systems, err := references(q.System, "system")
 	if err != nil {
 		return nil, err
@@ -183,19 +181,40 @@ func (s *Service) filter(ctx context.Context, q Query) (index.All, error) {
 	return all, nil
 }
 
-// withBelow adds the groups below some owners.
-func (s *Service) withBelow(ctx context.Context, owners []string) ([]string, error) {
+// withBelow gives a query that names the groups below its owners, in place of asking for them.
+func (s *Service) withBelow(ctx context.Context, q Query) (Query, error) {
+	if !q.Below || len(q.Owner) == 0 {
+		return q, nil
+	}
+	parsed, err := references(q.Owner, "group")
+	if err != nil {
+		return q, err
+	}
+	owners := texts(parsed)
 	x, visible, err := s.seen(ctx)
 	if err != nil {
-		return nil, err
+		return q, err
 	}
 	walked := x.Walk(index.Walk{From: owners, Follow: []string{"parentOf"}, Depth: index.MaxDepth, Visible: visible})
 	for _, n := range walked.Nodes {
 		if n.More {
-			return nil, fault.Errorf(fault.TooLarge, "there are more than %d groups below %s; name those that are wanted", index.MaxNodes, clip(strings.Join(owners, ", ")))
+			return q, tooManyBelow(walked, n, owners)
 		}
 	}
-	return append(owners, groupsIn(walked)...), nil
+	q.Owner, q.Below = append(owners, groupsIn(walked)...), false
+	return q, nil
+}
+
+// tooManyBelow tells which bound the groups below some owners go beyond, where a walk has stopped at one.
+func tooManyBelow(walked index.Graph, at index.Node, owners []string) error {
+	of := clip(strings.Join(owners, ", "))
+	switch {
+	case at.Depth >= index.MaxDepth:
+		return fault.Errorf(fault.TooLarge, "there are more than %d levels of groups below %s, down to %s; name those that are wanted", index.MaxDepth, of, at.Ref)
+	case len(walked.Nodes) >= index.MaxNodes:
+		return fault.Errorf(fault.TooLarge, "there are more than %d groups below %s; name those that are wanted", index.MaxNodes, of)
+	}
+	return fault.Errorf(fault.TooLarge, "the groups below %s have more than %d relations to each other; name those that are wanted", of, index.MaxEdges)
 }
 
 // Conditions on what the catalog notes of an entity that is no version of it, so that the index knows nothing of it.

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	"github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -116,6 +117,9 @@ func TestListsAreNarrowedAndSorted(t *testing.T) {
 		if got := fmt.Sprint(counted["kind"]); err != nil || got != "[{component 1} {system 1}]" {
 			t.Errorf("the kinds of a group and those below it are %s, %v", got, err)
 		}
+		if counted, err = b.Facets(bob, catalog.FacetQuery{Query: all(catalog.Query{Owner: []string{"staff"}, Below: true}), Fields: []string{"owner", "kind", "gap"}, Apart: true}); err != nil || fmt.Sprint(counted["kind"]) != "[{component 1} {system 1}]" || len(counted["owner"]) != 5 {
+			t.Errorf("apart they are %v, %v", counted, err)
+		}
 		part, err := b.List(bob, all(catalog.Query{Sort: "name", Limit: 1}))
 		if err != nil {
 			t.Fatal(err)
@@ -130,6 +134,46 @@ func TestListsAreNarrowedAndSorted(t *testing.T) {
 			t.Error(names(got), err)
 		}
 		if _, err := b.List(bob, catalog.Query{At: part.Items[0].Updated, Gaps: []catalog.Gap{catalog.NoOwner}}); !fault.Is(err, fault.Invalid) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestAGroupThatIsHiddenHasNothingBelow for who may not see it: neither what it owns is told as owned below, nor what the groups
+// that it alone names own.
+func TestAGroupThatIsHiddenHasNothingBelow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		b.apply(as("adam"), "lab", "people", narrowed+`---
+{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: cellar}, spec: {type: team, children: []}}
+`)
+		b.apply(as("adam"), "ops", "hidden", `{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: secret}, spec: {type: team, parent: staff, children: [cellar]}}`)
+		b.apply(as("adam"), "lab", "one", listed+`---
+{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: x}, spec: {type: service, lifecycle: production, owner: secret}}
+---
+{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: y}, spec: {type: service, lifecycle: production, owner: cellar}}
+`)
+		for who, want := range map[string]string{"carol": "a", "adam": "a x y"} {
+			got, err := b.List(as(who), catalog.Query{Kinds: []string{"component"}, Owner: []string{"staff"}, Below: true})
+			if err != nil || names(got) != want {
+				t.Errorf("%s is given %s, %v; want %s", who, names(got), err, want)
+			}
+		}
+	})
+}
+
+// TestTooManyGroupsBelow tells the bound that they go beyond.
+func TestTooManyGroupsBelow(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		var text strings.Builder
+		for i := range index.MaxDepth + 2 {
+			fmt.Fprintf(&text, "{apiVersion: backstage.io/v1alpha1, kind: Group, metadata: {name: level-%d}, spec: {type: team, children: [level-%d]}}\n---\n", i, i+1)
+		}
+		b.apply(as("adam"), "default", "deep", text.String())
+		_, err := b.List(as("adam"), catalog.Query{Owner: []string{"level-0"}, Below: true})
+		refused(t, err, fault.TooLarge, "100 levels of groups below group:default/level-0", "level-100")
+		if _, err := b.List(as("adam"), catalog.Query{Owner: []string{"level-2"}, Below: true}); err != nil {
 			t.Error(err)
 		}
 	})

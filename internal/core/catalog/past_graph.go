@@ -149,8 +149,8 @@ func (w *web) Exists(ref string) bool {
 	return known && w.there[n]
 }
 
-// Edges gives those at a reference.
-func (w *web) Edges(ref string) []index.Edge {
+// Edges gives those at a reference, wanted or not.
+func (w *web) Edges(ref string, _ func(relation string) bool) []index.Edge {
 	n, known := w.names[ref]
 	if !known {
 		return nil

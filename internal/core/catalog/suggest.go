@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"strconv"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -33,7 +36,7 @@ func (s *Service) Suggest(ctx context.Context, address string) (Suggestion, erro
 		}
 		return Suggestion{}, err
 	}
-	if base := path.Base(t.Path); strings.ContainsAny(t.Path, "*?[") || path.Ext(base) != ".yaml" && path.Ext(base) != ".yml" {
+	if t.Path = fileIn(t.Path); strings.ContainsAny(t.Path, "*?[") || path.Ext(t.Path) != ".yaml" && path.Ext(t.Path) != ".yml" {
 		t.Path = defaultFile
 	}
 	out := Suggestion{Target: t}
@@ -63,13 +66,25 @@ func ownerFor(who actor.Principal) string {
 	return "unknown"
 }
 
+// asText writes a name so that YAML reads a text, whatever it looks like: 2024, true, null.
+func asText(name string) string {
+	text, err := yaml.Marshal(name)
+	if err != nil {
+		return strconv.Quote(name)
+	}
+	return strings.TrimSpace(string(text))
+}
+
 func suggestedDocument(t Target, home Home, owner string) string {
 	name := path.Base(path.Dir(t.Path))
 	if !ref.ValidName(name) {
 		name = path.Base(t.Repository)
 	}
+	if !ref.ValidName(name) { // one of a repository may be longer
+		name = "service"
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: %s\n", name)
+	fmt.Fprintf(&b, "apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata:\n  name: %s\n", asText(name))
 	for _, f := range slugs {
 		u, err := url.Parse(home.URL)
 		if err != nil || home.Forge != f.forge {

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/http"
 	"time"
 
@@ -154,11 +155,19 @@ func (a *API) getEntity(ctx context.Context, in *getEntityInput) (*tagged[Entity
 		return nil, err
 	}
 	if in.AsOf.IsZero() {
-		if items[0].Repository, err = a.Catalog.CodeOf(ctx, e); err == nil {
-			err = a.markMissing(ctx, items[0].Relations)
-		}
+		a.around(ctx, e, &items[0])
 	}
-	return withTag(e.Etag, items[0]), err
+	return withTag(e.Etag, items[0]), nil
+}
+
+// around adds what lies around an entity, as far as the caller may see it. It is no part of it: where it can't be had the entity is
+// given without.
+func (a *API) around(ctx context.Context, e catalog.Entity, into *Entity) {
+	var noCode error
+	into.Repository, noCode = a.Catalog.CodeOf(ctx, e)
+	if err := errors.Join(noCode, a.markMissing(ctx, into.Relations)); err != nil {
+		a.Log.WarnContext(ctx, "what lies around an entity was not found out", "entity", into.Ref, "error", err)
+	}
 }
 
 // markMissing says which targets the caller can't see, whether or not they are there.

@@ -67,6 +67,14 @@ func (n *navReader) bad(node *yaml.Node, format string, args ...any) {
 	n.wrong = append(n.wrong, Problem{File: n.file, Line: node.Line, Message: fmt.Sprintf(format, args...)})
 }
 
+// room counts an entry, and tells whether one more is taken.
+func (n *navReader) room(node *yaml.Node) bool {
+	if n.count++; n.count == maxNav+1 {
+		n.bad(node, "the navigation has more than %d entries; the others are left out", maxNav)
+	}
+	return n.count <= maxNav
+}
+
 func (n *navReader) items(list *yaml.Node, depth int) []Item {
 	if depth > maxDepth {
 		n.bad(list, "the navigation is more than %d levels deep; what is below is left out", maxDepth)
@@ -74,10 +82,7 @@ func (n *navReader) items(list *yaml.Node, depth int) []Item {
 	}
 	var items []Item
 	for _, node := range list.Content {
-		if n.count++; n.count > maxNav {
-			if n.count == maxNav+1 {
-				n.bad(node, "the navigation has more than %d entries; the others are left out", maxNav)
-			}
+		if !n.room(node) {
 			return items
 		}
 		switch node.Kind {
@@ -88,6 +93,9 @@ func (n *navReader) items(list *yaml.Node, depth int) []Item {
 		case yaml.MappingNode:
 			for i := 0; i+1 < len(node.Content); i += 2 {
 				title, value := node.Content[i].Value, node.Content[i+1]
+				if i > 0 && !n.room(value) {
+					return items
+				}
 				switch value.Kind {
 				case yaml.SequenceNode:
 					items = append(items, Item{Title: title, Items: n.items(value, depth+1)})

@@ -65,7 +65,7 @@ type Site struct {
 	root    string // the folder whose files are known
 	noEdit  bool
 
-	included map[string]*included // by what the navigation writes
+	included map[string]*included // by includeKey
 }
 
 // Opened is a site as a reader sees it.

@@ -128,6 +128,46 @@ func TestNavigationIsBounded(t *testing.T) {
 	}
 }
 
+// TestWhatIsIncludedIsBounded however a site is written, and however its entries are.
+func TestWhatIsIncludedIsBounded(t *testing.T) {
+	t.Parallel()
+	pages := []string{"docs/index.md", "", "a/mkdocs.yml", "site_name: a", "a/docs/index.md", ""}
+	for i := range 600 {
+		pages = append(pages, fmt.Sprintf("a/docs/p%d.md", i), "")
+	}
+	nav := "nav:\n  - index.md\n"
+	for i := range 100 {
+		nav += "  - A: '!include " + strings.Repeat("./", i) + "a/mkdocs.yml'\n"
+	}
+	site := siteOf(t, "", append(pages, "mkdocs.yml", nav)...)
+	if len(site.Nav) != 2 || len(site.Problems) != 99 || !strings.Contains(site.Problems[0].Message, "is included already") {
+		t.Errorf("a site that is written in 100 ways is there %d times, with %d problems", len(site.Nav)-1, len(site.Problems))
+	}
+	site = siteOf(t, "", append(pages, "mkdocs.yml", "nav:\n"+strings.Repeat("  - index.md\n", maxNav-101)+"  - A: '!include a/mkdocs.yml'\n")...)
+	if last := site.Nav[len(site.Nav)-1]; len(last.Items) != 100 || len(site.Problems) != 1 || !strings.Contains(site.Problems[0].Message, "those at the end are left out") {
+		t.Errorf("where there is room for 100 there are %d, %+v", len(last.Items), site.Problems)
+	}
+	site = siteOf(t, "", append(pages, "mkdocs.yml", "nav:\n"+strings.Repeat("  - index.md\n", maxNav-1)+"  - A: '!include a/mkdocs.yml'\n")...)
+	if len(site.Nav) != maxNav-1 || len(site.Problems) != 1 || !strings.Contains(site.Problems[0].Message, "no more are taken") {
+		t.Errorf("where there is no room there are %d, %+v", len(site.Nav), site.Problems)
+	}
+	pairs := "nav:\n  - index.md\n  - "
+	for i := range maxNav + 10 {
+		pairs += fmt.Sprintf("k%d: index.md\n    ", i)
+	}
+	if site = siteOf(t, "", append(pages, "mkdocs.yml", pairs)...); len(site.Nav) != maxNav || len(site.Problems) != 1 {
+		t.Errorf("of one mapping there are %d, %+v", len(site.Nav), site.Problems)
+	}
+	large := siteOf(t, "", "docs/index.md", "# I", "a/mkdocs.yml", "site_name: a\n#"+strings.Repeat("x", includedConfigs), "a/docs/index.md", "", "mkdocs.yml", "nav: [index.md, '!include a/mkdocs.yml', '!include b/mkdocs.yml']")
+	var said []string
+	for _, p := range large.Problems {
+		said = append(said, p.Message)
+	}
+	if want := "a/mkdocs.yml is not included: the sites that are included have configurations of more than 4 MiB together; b/mkdocs.yml is not included: there is no file b/mkdocs.yml to include"; outline(large.Nav) != "I()" || strings.Join(said, "; ") != want {
+		t.Errorf("of a configuration that is too large there is %s, %v", outline(large.Nav), said)
+	}
+}
+
 // TestLinks shows where the links of a page lead.
 func TestLinks(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,7 @@
 package docs
 
 import (
+	"cmp"
 	"context"
 	"path"
 	"regexp"
@@ -69,6 +70,14 @@ func includesOf(node *yaml.Node, depth int) (targets []string) {
 	return targets
 }
 
+// includeKey gives the same for each way to write where a site is.
+func (site *Site) includeKey(target string) string {
+	if file, ok := within(folderOf(site.Config), target); ok {
+		return file
+	}
+	return target
+}
+
 // include adds the pages of the sites that a navigation includes. Nothing is read that is not below the folder of the site.
 func (site *Site) include(ctx context.Context, t tree, c config, files []string) error {
 	if c.nav == nil {
@@ -79,13 +88,19 @@ func (site *Site) include(ctx context.Context, t tree, c config, files []string)
 		return nil
 	}
 	site.included = map[string]*included{}
+	var order []*included
 	var configs []string
-	for i, target := range targets {
+	for _, target := range targets {
 		file, ok := within(folderOf(site.Config), target)
+		key := site.includeKey(target)
+		if site.included[key] != nil {
+			continue
+		}
 		inc := &included{file: file}
-		site.included[target] = inc
+		site.included[key] = inc
+		order = append(order, inc)
 		switch {
-		case i == maxIncluded:
+		case len(order) > maxIncluded:
 			inc.wrong = "the navigation includes more than 200 sites; this one and those after it are left out"
 		case !ok || !site.knows(file):
 			inc.wrong = "it leads out of the folder of " + site.Config
@@ -97,14 +112,16 @@ func (site *Site) include(ctx context.Context, t tree, c config, files []string)
 	}
 	found, err := t.read(ctx, configs, includedConfigs)
 	if fault.Is(err, fault.TooLarge) {
-		site.Problems = append(site.Problems, Problem{File: site.Config, Message: "the sites that it includes have configurations of more than 4 MiB together, and are left out"})
-		found, err = nil, nil
+		for _, inc := range order {
+			inc.wrong = cmp.Or(inc.wrong, "the sites that are included have configurations of more than 4 MiB together")
+		}
+		err = nil
 	}
 	if err != nil {
 		return err
 	}
-	for _, target := range targets {
-		if inc := site.included[target]; inc.wrong == "" {
+	for _, inc := range order {
+		if inc.wrong == "" {
 			site.mount(inc, found[inc.file], files)
 		}
 	}
@@ -168,7 +185,7 @@ func mountOf(name, folder string) string {
 
 // include gives the entry of a site that is included.
 func (n *navReader) include(title, target string, node *yaml.Node, depth int) (Item, bool) {
-	inc := n.site.included[target]
+	inc := n.site.included[n.site.includeKey(target)]
 	switch {
 	case n.nested:
 		n.bad(node, "%.200s: a site that is included includes no other; name it in %s", target, n.site.Config)
@@ -181,6 +198,9 @@ func (n *navReader) include(title, target string, node *yaml.Node, depth int) (I
 		return Item{}, false
 	case inc.named:
 		n.bad(node, "%.200s is included already", target)
+		return Item{}, false
+	case n.count >= maxNav:
+		n.bad(node, "%.200s is not included: the navigation has %d entries before it, and no more are taken", target, maxNav)
 		return Item{}, false
 	}
 	inc.named = true
@@ -196,8 +216,12 @@ func (n *navReader) include(title, target string, node *yaml.Node, depth int) (I
 		n.count, n.wrong, n.order = of.count, append(n.wrong, of.wrong...), append(n.order, of.order...)
 	}
 	if len(item.Items) == 0 {
-		pages := make([]PageRef, len(inc.pages))
-		for i, f := range inc.pages {
+		shown := inc.pages[:max(0, min(len(inc.pages), maxNav-n.count))]
+		if len(shown) < len(inc.pages) {
+			n.bad(node, "the navigation has more than %d entries with the pages of %.200s; those at the end are left out", maxNav, target)
+		}
+		pages := make([]PageRef, len(shown))
+		for i, f := range shown {
 			n.order = append(n.order, n.site.byFile[f])
 			pages[i] = n.site.Pages[n.site.byFile[f]]
 		}

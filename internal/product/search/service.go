@@ -13,6 +13,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
+	entities "github.com/roadbed-dev/roadbed/internal/core/catalog/index"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -64,7 +65,7 @@ func (s *Service) Stats() index.Stats { return s.index.Stats() }
 // repository:read of their repository and entity:read of an entity whose they are. It fails with fault.Invalid for a cursor
 // of another query and for a query beyond its bounds. Something that is deleted while it is found is left out of the page.
 func (s *Service) Search(ctx context.Context, q Query) (Answer, error) {
-	entities, err := s.Access.Spaces(ctx, "entity:read")
+	visible, err := s.Access.Spaces(ctx, "entity:read")
 	if err != nil {
 		return Answer{}, err
 	}
@@ -86,7 +87,7 @@ func (s *Service) Search(ctx context.Context, q Query) (Answer, error) {
 	}
 	building := !s.built.Load()
 	s.shelf.mu.RLock()
-	docs := reader{shelf: &s.shelf, entity: entities.Has, asked: map[string]bool{}, read: func(r Repository) bool {
+	docs := reader{shelf: &s.shelf, entity: visible.Has, asked: map[string]bool{}, read: func(r Repository) bool {
 		return s.Access.AuthorizeObject(ctx, repository.Read, r.Space, r.Name) == nil
 	}}
 	asked.Sees = func(in index.In, place string) bool {
@@ -99,7 +100,7 @@ func (s *Service) Search(ctx context.Context, q Query) (Answer, error) {
 		case index.Runs:
 			return runs.Has(place)
 		}
-		return entities.Has(place)
+		return visible.Has(place)
 	}
 	found := s.index.Find(asked)
 	s.shelf.mu.RUnlock()
@@ -199,16 +200,17 @@ func (s *Service) wanted(ctx context.Context, q Query, asked index.Query) (func(
 	if !q.ByEntity || asked.Where[index.Type] == nil && asked.Where[index.Owner] == nil && asked.Where[index.Lifecycle] == nil {
 		return called, nil
 	}
-	refs := slices.DeleteFunc(s.shelf.entities(), func(name string) bool { return !called(name) })
-	known, err := s.Catalog.Known(ctx, refs)
+	var of entities.All
+	for f, key := range map[index.Facet]string{index.Type: "spec.type", index.Owner: entities.KeyOwner, index.Lifecycle: "spec.lifecycle"} {
+		if values := asked.Where[f]; values != nil {
+			of = append(of, entities.Has{Key: key, Values: values})
+		}
+	}
+	matches, err := s.Catalog.Matching(ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	those := map[string]bool{}
-	for i, k := range known {
-		those[refs[i]] = k.Space != "" && has(index.Type, strings.ToLower(k.Type)) && has(index.Owner, k.Owner) && has(index.Lifecycle, strings.ToLower(k.Lifecycle))
-	}
-	return func(name string) bool { return those[name] }, nil
+	return func(name string) bool { return called(name) && matches(name) }, nil
 }
 
 // cursor is where a page ended, and of which query.

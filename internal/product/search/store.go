@@ -129,19 +129,3 @@ func (r *reader) has(site string, wanted func(name string) bool) bool {
 	}
 	return false
 }
-
-// entities gives the references of those whose docs some site is.
-func (s *shelf) entities() (refs []string) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	seen := map[string]bool{}
-	for _, site := range s.sites {
-		for _, e := range site.Entities {
-			if !seen[e.Ref] {
-				seen[e.Ref] = true
-				refs = append(refs, e.Ref)
-			}
-		}
-	}
-	return refs
-}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/RoaringBitmap/roaring/v2"
+
+	"github.com/roadbed-dev/roadbed/internal/core/access"
 )
 
 // source is where the values of a key come from.
@@ -136,6 +138,20 @@ func (v *view) eval(f Filter) set {
 		})
 	}
 	return set{roaring.New(), true}
+}
+
+// Matching gives what tells of a reference whether its entity matches a filter and is in a visible space. The filter is evaluated
+// once; what has changed since then matches no more.
+func (x *Index) Matching(f Filter, visible access.Set) func(ref string) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	found, at := x.view(visible).evalAll(All{f}).Clone(), x.revision
+	return func(ref string) bool {
+		x.mu.RLock()
+		defer x.mu.RUnlock()
+		id, ok := x.byRef[ref]
+		return ok && x.docs.at(id).revision <= at && found.Contains(id)
+	}
 }
 
 // checkedMost is how many entities are looked at one by one for a text rather than all texts.

@@ -426,10 +426,13 @@ func (v *view) first(of []posting, most int, ids []uint32) []uint32 {
 	return ids[:min(len(ids), most)]
 }
 
-// pointing gives those visible entities that declare a relation to a reference.
-func (v *view) pointing(ref string, fn func(p *path, from uint32)) {
+// pointing gives those visible entities that declare a relation to a reference, of those that are wanted; nil wants all.
+func (v *view) pointing(ref string, wanted func(relation string) bool, fn func(p *path, from uint32)) {
 	for _, paths := range v.byType {
 		for _, p := range paths {
+			if wanted != nil && !wanted(p.relation) {
+				continue
+			}
 			v.each(p.keys[scalar], ref, func(t uint32) {
 				for _, from := range v.docsOf(v.terms.at(t).post) {
 					if v.sees(from) {
@@ -470,8 +473,9 @@ func (v *view) Exists(ref string) bool {
 	return ok
 }
 
-// Edges gives the edges at a reference, of which something that is visible declares each.
-func (v *view) Edges(ref string) []Edge {
+// Edges gives the edges at a reference, of which something that is visible declares each: of others only those that they declare by
+// a relation that is wanted; nil wants all.
+func (v *view) Edges(ref string, wanted func(relation string) bool) []Edge {
 	var edges []Edge
 	if id, ok := v.find(ref); ok {
 		for _, t := range v.docs.at(id).terms {
@@ -480,7 +484,7 @@ func (v *view) Edges(ref string) []Edge {
 			}
 		}
 	}
-	v.pointing(ref, func(p *path, from uint32) {
+	v.pointing(ref, wanted, func(p *path, from uint32) {
 		edges = append(edges, Forward(v.pairs, v.docs.at(from).ref, Relation{p.relation, ref}))
 	})
 	slices.SortFunc(edges, CompareEdges)

@@ -269,10 +269,14 @@ func holdRelations(t *rapid.T, x *Index, m *model) {
 			t.Fatalf("others relate to %s by %v, want %v", someRefs[i], got, want)
 		}
 		x.mu.RLock()
-		edges := x.view(visible).Edges(someRefs[i])
+		edges := x.view(visible).Edges(someRefs[i], nil)
+		some := x.view(visible).Edges(someRefs[i], func(string) bool { return false })
 		x.mu.RUnlock()
 		if want := v.edgesOf(someRefs[i]); !slices.Equal(edges, want) {
 			t.Fatalf("%s has the edges %v, want %v", someRefs[i], edges, want)
+		}
+		if own := v.declaredBy(someRefs[i]); !slices.Equal(some, own) {
+			t.Fatalf("%s itself declares the edges %v, want %v", someRefs[i], some, own)
 		}
 	}
 }

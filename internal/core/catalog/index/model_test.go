@@ -180,6 +180,17 @@ func modelSorted(all []Relation) []Relation {
 }
 
 // edgesOf gives the edges at a reference, of which something that is visible declares each.
+func (v modelView) declaredBy(ref string) []Edge {
+	var edges []Edge
+	if e := v.entities[ref]; e != nil && v.visible.Has(e.Space) {
+		for _, r := range e.Relations {
+			edges = append(edges, Forward(v.pairs, ref, r))
+		}
+	}
+	slices.SortFunc(edges, CompareEdges)
+	return slices.Compact(edges)
+}
+
 func (v modelView) edgesOf(ref string) []Edge {
 	var edges []Edge
 	for _, other := range v.entities {

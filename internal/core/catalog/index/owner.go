@@ -49,7 +49,7 @@ func (v *view) related(ref, relation string, fn func(ref string)) {
 		}
 	}
 	if back := v.pairs.Inverse(relation); back != "" {
-		v.pointing(ref, func(p *path, from uint32) {
+		v.pointing(ref, nil, func(p *path, from uint32) {
 			if p.relation == back {
 				fn(v.docs.at(from).ref)
 			}

@@ -41,7 +41,7 @@ type Walk struct {
 const (
 	MaxDepth = 100
 	MaxNodes = 10_000
-	maxEdges = 100_000
+	MaxEdges = 100_000
 )
 
 // Node is what a walk met.
@@ -69,8 +69,10 @@ type Graph struct {
 
 // Web is what a walk goes along.
 type Web interface {
-	Exists(ref string) bool  // as far as it may be seen
-	Edges(ref string) []Edge // that have the reference at an end, each once, in order
+	Exists(ref string) bool // as far as it may be seen
+	// Edges gives those that have the reference at an end, each once, in order. Those that others declare by a relation that is
+	// not wanted may be left out; nil wants all.
+	Edges(ref string, wanted func(relation string) bool) []Edge
 }
 
 // Forward gives an edge in its forward direction.
@@ -169,7 +171,7 @@ func (w *walking) meet(ref string, depth int, from, by string) bool {
 
 func (w *walking) follow(i int) {
 	n := w.nodes[i]
-	for _, e := range w.web.Edges(n.Ref) {
+	for _, e := range w.web.Edges(n.Ref, w.wants) {
 		other, by, way := e.To, e.Type, Outgoing
 		if e.From != n.Ref {
 			other, by, way = e.From, w.pairs.Inverse(e.Type), Incoming
@@ -180,14 +182,24 @@ func (w *walking) follow(i int) {
 		_, known := w.met[other]
 		switch {
 		case known:
-		case n.Depth >= w.Depth || len(w.edges) >= maxEdges || !w.meet(other, n.Depth+1, n.Ref, by):
+		case n.Depth >= w.Depth || len(w.edges) >= MaxEdges || !w.meet(other, n.Depth+1, n.Ref, by):
 			w.nodes[i].More = true
 			continue
 		}
-		if len(w.edges) < maxEdges {
+		if len(w.edges) < MaxEdges {
 			w.edges[e] = true
 		}
 	}
+}
+
+// wants tells whether the edge is followed that another declares, by a relation, to where the walk is.
+func (w *walking) wants(relation string) bool {
+	const here, other = "here", "other"
+	e := Forward(w.pairs, other, Relation{relation, here})
+	if e.From == here {
+		return w.follows(e.Type, e.Type, Outgoing)
+	}
+	return w.follows(e.Type, w.pairs.Inverse(e.Type), Incoming)
 }
 
 // follows tells whether an edge is followed, which the entity where the walk is sees as by.

@@ -117,8 +117,9 @@ func isWord(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsD
 // Bounds of the abbreviations of a page.
 const (
 	maxAbbreviations = 200
-	maxAbbreviation  = 100 // bytes of one
-	maxMeaning       = 500 // of what it stands for
+	maxAbbreviation  = 100    // bytes of one
+	maxMeaning       = 500    // of what it stands for
+	maxExplained     = 10_000 // places where they are written
 )
 
 var abbreviationLine = regexp.MustCompile(`^\*\[([^\[\]]+)\][ \t]?:[ \t]*(.*)$`)
@@ -152,7 +153,7 @@ func (abbreviationParser) Close(ast.Node, text.Reader, parser.Context) {}
 func (abbreviationParser) CanInterruptParagraph() bool                 { return true }
 func (abbreviationParser) CanAcceptIndentedLine() bool                 { return false }
 
-// explain puts what abbreviations stand for where they are written, as whole words.
+// explain puts what abbreviations stand for where they are written first, as whole words.
 func (s *state) explain(texts []*ast.Text) {
 	byFirst := map[byte][]string{}
 	for name := range s.meanings {
@@ -161,19 +162,21 @@ func (s *state) explain(texts []*ast.Text) {
 	for _, names := range byFirst {
 		slices.SortFunc(names, func(a, b string) int { return len(b) - len(a) }) // the longest is meant
 	}
+	explained := 0
 	for _, t := range texts {
 		parent := t.Parent()
 		if parent == nil || t.Segment.Padding != 0 {
 			continue
 		}
 		joinText(parent, t)
-		for from := t.Segment.Start; from < t.Segment.Stop; {
+		for from := t.Segment.Start; from < t.Segment.Stop && explained < maxExplained; {
 			name := s.abbreviated(byFirst, t.Segment, from)
 			if name == "" {
 				_, size := utf8.DecodeRune(s.source[from:t.Segment.Stop])
 				from += size
 				continue
 			}
+			explained++
 			of := &span{tag: "abbr", title: s.meanings[name]}
 			of.SetPos(from)
 			of.AppendChild(of, ast.NewTextSegment(text.NewSegment(from, from+len(name))))

@@ -180,6 +180,10 @@ func TestHostilePages(t *testing.T) {
 			}
 		})
 	}
+	p, err := New().Render([]byte("*[A]: b\n\n"+strings.Repeat("A ", maxExplained+size)), Options{})
+	if n := strings.Count(p.HTML, "<abbr"); err != nil || n != maxExplained {
+		t.Errorf("%d places are explained, %v", n, err)
+	}
 	if _, err := New().Render(make([]byte, MaxPage+1), Options{}); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too large a page: %v", err)
 	}

@@ -17,7 +17,8 @@ interface Props {
 }
 
 /** Edits what is declared of an entity: fields, or its whole document. It is shown what it will do before it is done. */
-export default function EditEntity({ entity, begin, close }: Props) {
+export default function EditEntity({ entity: now, begin, close }: Props) {
+  const [entity] = useState(now); // it may change while it is edited; an edit is of what was seen
   const [begun] = useState(() => fieldsOf(entity));
   const [fields, setFields] = useState<Fields>(begun);
   const [text, setText] = useState(() => begin ?? toYAML(entity.document));

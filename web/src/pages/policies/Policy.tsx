@@ -8,7 +8,7 @@ import { Facts, Page, Rows, Section } from '../../parts/Page';
 import { Unread } from '../../parts/Unread';
 import { Decisions } from './Decisions';
 import { Workbench } from './Workbench';
-import { attachedTo } from './words';
+import { asItIs, attachedTo } from './words';
 
 const route = getRouteApi('/shell/policies/$namespace/$name');
 
@@ -59,7 +59,7 @@ export function PolicyPage() {
             />
           </Section>
           {p.mayTry ? (
-            <Workbench key={p.version} policy={p} decision={decision} />
+            <Workbench key={asItIs(p)} policy={p} decision={decision} />
           ) : (
             <Section title="Source">
               <Block text={p.rego} />

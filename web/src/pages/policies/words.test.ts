@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { attachedTo, inOneLine, percent } from './words';
+import { asItIs, attachedTo, inOneLine, percent } from './words';
 
 describe('what a policy is asked about', () => {
   it('is everything, unless it says so', () => {
@@ -10,6 +10,18 @@ describe('what a policy is asked about', () => {
     );
     expect(attachedTo({ disabled: true, labels: ['production'] })).toBe('nothing: it is disabled');
   });
+});
+
+it('is told from another of the same source, and from itself with other labels', () => {
+  const of = (ref: string, version: string, labels?: string[]) => asItIs({ ref, version, labels });
+  expect(of('policy:default/a', 'v1', ['x'])).toBe(of('policy:default/a', 'v1', ['x']));
+  const all = [
+    of('policy:default/a', 'v1'),
+    of('policy:default/b', 'v1'),
+    of('policy:default/a', 'v2'),
+    of('policy:default/a', 'v1', ['x']),
+  ];
+  expect(new Set(all).size).toBe(4);
 });
 
 describe('an outcome in one line', () => {

@@ -11,6 +11,10 @@ export function attachedTo(policy: Pick<Policy, 'disabled' | 'labels' | 'subject
   return some.length > 0 ? some.join(', ') : 'everything';
 }
 
+/** What tells a policy as it is now from any other, and from itself before a change. */
+export const asItIs = ({ ref, version, labels }: Pick<Policy, 'ref' | 'version' | 'labels'>) =>
+  JSON.stringify([ref, version, labels ?? []]);
+
 /** Rules whose words go against something. */
 const harsh = ['deny', 'reject', 'fail', 'ignore', 'warn'];
 

@@ -42,7 +42,8 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
     end: () => setLog((l) => ({ ...l, done: true })),
   });
   const [turned, setTurned] = useState<ReadonlyMap<number, boolean>>(new Map());
-  const phases = useMemo(() => phasesOf(log, turned, line), [log, turned, line]);
+  const [reads, setReads] = useState<number>(); // where the phase began that went on when following ended
+  const phases = useMemo(() => phasesOf(log, turned, line, reads), [log, turned, line, reads]);
   const lines = useMemo(() => rowsOf(log, phases, text), [log, phases, text]);
   const allOpen = phases.every((p) => p.open);
   const rows = useVirtualizer({
@@ -75,12 +76,20 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
 
   // The address leads to its line until all has come, or its reader goes elsewhere.
   const leave = () => setSought(undefined);
-  const turn = (line: number, open: boolean) => {
+  const unfollow = () => {
+    if (follow) setReads(phases.findLast((p) => !p.over)?.line);
     setFollow(false);
+  };
+  const refollow = () => {
+    setFollow(true);
+    setReads(undefined);
+  };
+  const turn = (line: number, open: boolean) => {
+    unfollow();
     setTurned((before) => new Map(before).set(line, open));
   };
   const stay = () => {
-    setFollow(false);
+    unfollow();
     choose(line ? String(line) : undefined);
   };
   const scrolled = () => {
@@ -88,7 +97,7 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
     const back = scrollTop < top.current - 1;
     top.current = scrollTop;
     if (scrollHeight - scrollTop - clientHeight <= nearEnd) {
-      if (!text && !log.done && !sought) setFollow(true);
+      if (!text && !log.done && !sought) refollow();
     } else if (back && follow) stay(); // who reads back is not to be carried away
   };
 
@@ -119,7 +128,7 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
           size="xs"
           label="Follow"
           checked={follow}
-          onChange={(e) => (e.currentTarget.checked ? setFollow(true) : stay())}
+          onChange={(e) => (e.currentTarget.checked ? refollow() : stay())}
         />
         <Tooltip label="Download all of it">
           <ActionIcon
@@ -173,7 +182,7 @@ export function LogView({ run, step, attempt, title, line, choose }: Props) {
                     <LogLine
                       line={one.line}
                       choose={() => {
-                        setFollow(false);
+                        unfollow();
                         choose(String(one.line.number));
                       }}
                     />

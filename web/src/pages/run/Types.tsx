@@ -1,7 +1,7 @@
 import { UnstyledButton } from '@mantine/core';
 import { useMemo, useState } from 'react';
 import type { PlanChange } from '../../api/types';
-import { planGroups, typesOf } from './plan';
+import { planGroups, sayType, typesOf } from './plan';
 import classes from './Types.module.css';
 
 /** How many types are shown at first. */
@@ -25,6 +25,7 @@ export function Types({ changes, chosen, choose }: Props) {
         <li key={type}>
           <UnstyledButton
             className={classes.type}
+            aria-label={sayType(type, n)}
             aria-pressed={chosen === type}
             onClick={() => choose(chosen === type ? undefined : type)}
           >

@@ -27,9 +27,28 @@ function show(value: unknown): string | undefined {
   return line.length <= short ? line : JSON.stringify(inner, null, 2);
 }
 
+/** JSON that is nested deeper is shown as it is written. */
+const deepest = 200;
+
+function isDeep(text: string): boolean {
+  let depth = 0;
+  let quoted = false;
+  for (let i = 0; i < text.length; i++) {
+    const c = text[i];
+    if (quoted) {
+      if (c === '\\') i++;
+      else if (c === '"') quoted = false;
+    } else if (c === '"') quoted = true;
+    else if (c === '[' || c === '{') {
+      if (++depth > deepest) return true;
+    } else if (c === ']' || c === '}') depth--;
+  }
+  return false;
+}
+
 /** What a text of JSON holds, if that is an object or a list. */
 function parsed(text: string): unknown {
-  if (text.length > longest || !/^\s*[[{]/.test(text)) return undefined;
+  if (text.length > longest || !/^\s*[[{]/.test(text) || isDeep(text)) return undefined;
   try {
     return JSON.parse(text);
   } catch {
@@ -49,6 +68,9 @@ function holdsUnknown(mark: unknown): boolean {
   return mark !== null && typeof mark === 'object' && Object.values(mark).some(holdsUnknown);
 }
 
+/** What an object has itself: a key may be called toString. */
+const own = (fields: Fields, key: string) => (Object.hasOwn(fields, key) ? fields[key] : undefined);
+
 const empty: Fields = {};
 
 /** The attributes that differ, by their path. Those known only after apply say so. */
@@ -61,7 +83,7 @@ export function attributes(before: unknown, after: unknown, unknown: unknown, pa
     const keys = [...new Set([...Object.keys(b), ...Object.keys(a), ...Object.keys(u)])].sort();
     const odd = [before, after].some((v) => v !== undefined && v !== null && !isObject(v));
     if (odd) return texts(before, after, path); // one of them is something else, such as a mask
-    return keys.flatMap((k) => attributes(b[k], a[k], u[k], path ? `${path}.${k}` : k));
+    return keys.flatMap((k) => attributes(own(b, k), own(a, k), own(u, k), path ? `${path}.${k}` : k));
   }
   if (Array.isArray(unknown) && holdsUnknown(unknown)) {
     const b: unknown[] = Array.isArray(before) ? before : [];

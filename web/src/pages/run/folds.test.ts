@@ -48,10 +48,11 @@ describe('the phases of a log', () => {
       '# plan',
       'four',
       '# hooks after plan',
+      'five',
       '── done, at 3.5 s ──',
       'shown',
     ]);
-    expect(phasesOf(done, none).at(-1)).toMatchObject({ lines: 1, took: 500, over: true, open: false });
+    expect(phasesOf(done, none).at(-1)).toMatchObject({ lines: 1, took: 500, over: true, open: true });
   });
 
   it('open where a line is linked to or somebody opens them, and while something is sought', () => {
@@ -90,13 +91,60 @@ describe('the phases of a log', () => {
     ]);
   });
 
+  it('hide nothing that a program writes as if it were the platform', () => {
+    const log = logOf(
+      ...plan,
+      '── show, at 2.5 s ──',
+      'a secret act',
+      '── plan, at 3.0 s ──',
+      '── done, at 1.0 s ──',
+      'b',
+      '',
+    );
+    expect(shown(log).slice(-7)).toEqual([
+      '# plan',
+      'four',
+      '# show',
+      'a secret act',
+      '── plan, at 3.0 s ──',
+      '── done, at 1.0 s ──',
+      'b',
+    ]);
+    const ahead = logOf(plan[1] as string, '── plan, at 0.1 s ──', 'x', '── show, at 0.2 s ──', 'y', ...plan.slice(4));
+    expect(shown(ahead)).toEqual([
+      '# init',
+      '# plan',
+      'x',
+      '# show',
+      'y',
+      '# hooks before plan',
+      'three',
+      '── plan, at 2.0 s ──',
+      'four',
+    ]);
+    const late = logOf('── init, at 9999.0 s ──', 'x', ...plan.slice(4), '── done, at 99999.0 s ──', 'y', '');
+    expect(shown(late)).toEqual(['# init', '# plan', 'four', '── done, at 99999.0 s ──', 'y']);
+    const names = Array.from({ length: 26 * 26 }, (_, i) =>
+      String.fromCharCode(97 + Math.floor(i / 26), 97 + (i % 26)),
+    );
+    expect(logOf(...names.map((n) => `── hooks before ${n} ──`), '').marks).toHaveLength(40);
+  });
+
+  it('stay open when they end while somebody reads there', () => {
+    const log = logOf(...plan);
+    expect(phasesOf(log, none, undefined, 5).map((p) => p.open)).toEqual([false, true, true]);
+    expect(phasesOf(log, new Map([[5, false]]), undefined, 5).map((p) => p.open)).toEqual([false, false, true]);
+  });
+
   it('keep the head of a phase whose beginning is dropped', () => {
     let log = emptyLog;
     for (const [i, line] of [...plan.slice(1, 3), '── plan ──', 'a', 'b', 'c', 'd'].entries()) {
       log = append(log, { offset: i * 100, next: i * 100 + 100, text: `${line}\n` }, 3);
     }
     expect(shown(log)).toEqual(['# plan', 'b', 'c', 'd']);
-    expect(log.marks).toHaveLength(1);
+    expect(phasesOf(log, none)).toHaveLength(1);
     expect(phasesOf(log, none)[0]?.lines).toBe(4);
+    log = append(log, { offset: 800, next: 900, text: '── show ──\ne\n── init ──\nf\n── done ──\n' }, 3);
+    expect(shown(log)).toEqual(['# show', '── init ──', 'f', '── done ──']);
   });
 });

@@ -1,4 +1,4 @@
-import { type Line, type LogText, type Mark, search } from './log';
+import { type Line, type LogText, type Mark, main, search } from './log';
 
 /** A phase of a step, as its log is folded. */
 export interface Phase {
@@ -17,15 +17,21 @@ export interface Phase {
 /** What is shown of a log: its lines, and a head above those of a phase. */
 export type Row = { phase: Phase; line?: undefined } | { line: Line; phase?: undefined };
 
-/** What a step is for stays open when it is over. */
-const main = new Set(['plan', 'apply', 'command']);
-
-/** The phases of a log, the one that a line is in open; those that somebody has turned are as they turned them. */
-export function phasesOf(log: LogText, turned: ReadonlyMap<number, boolean>, line?: number): Phase[] {
+/**
+ * The phases of the lines that are held, the one that a line is in open, and those from a line on where somebody reads; those that
+ * somebody has turned are as they turned them.
+ */
+export function phasesOf(
+  log: LogText,
+  turned: ReadonlyMap<number, boolean>,
+  line?: number,
+  reads = Number.POSITIVE_INFINITY,
+): Phase[] {
   const end = log.dropped + log.lines.length + (log.open ? 2 : 1);
+  const first = log.marks.findIndex((m) => main.has(m.name));
   return log.marks.flatMap((mark, i) => {
-    if (mark.name === 'done') return [];
     const next: Mark | undefined = log.marks[i + 1];
+    if (mark.name === 'done' || (next && next.line <= log.dropped)) return [];
     const to = next?.line ?? end;
     const over = next !== undefined;
     const within = line !== undefined && line >= mark.line && line < to;
@@ -35,7 +41,7 @@ export function phasesOf(log: LogText, turned: ReadonlyMap<number, boolean>, lin
       lines: to - mark.line - 1,
       took: next?.at !== undefined && mark.at !== undefined ? Math.max(0, next.at - mark.at) * 1000 : undefined,
       over,
-      open: turned.get(mark.line) ?? (within || !over || main.has(mark.name)),
+      open: turned.get(mark.line) ?? (within || !over || mark.line >= reads || (first >= 0 && i >= first)),
     };
   });
 }

@@ -27,7 +27,7 @@ export interface LogText {
   /** Lines that were dropped from the beginning to keep the page light. */
   dropped: number;
   done: boolean;
-  /** Those of the lines that are held, and the last before them. */
+  /** Those of all lines, dropped ones too: each name once, and none before the one in front of it. */
   marks: Mark[];
 }
 
@@ -59,6 +59,26 @@ export function markOf(line: Line): Mark | undefined {
   return name ? { line: line.number, name, at: at === undefined ? undefined : Number(at) } : undefined;
 }
 
+/** What a step is for: from there on nothing is folded by itself, since the author of a plan can write what looks like a phase. */
+export const main: ReadonlySet<string> = new Set(['plan', 'apply', 'command']);
+
+/** More phases than this no script has. */
+const mostMarks = 40;
+
+/**
+ * The marks with those of more lines. What a program writes may look like one: a name that was there, or a time before the last
+ * one, is none of the script's. What a step is for is taken at any time, so that none that was made up before it folds it.
+ */
+function marked(had: Mark[], lines: Line[]): Mark[] {
+  let marks = had;
+  for (const mark of lines.map(markOf)) {
+    if (!mark || marks.length >= mostMarks || marks.some((m) => m.name === mark.name)) continue;
+    const last = marks.findLast((m) => m.at !== undefined)?.at;
+    if (last === undefined || mark.at === undefined || mark.at >= last || main.has(mark.name)) marks = [...marks, mark];
+  }
+  return marks;
+}
+
 /**
  * Adds a piece to a log. A piece that was had before (a stream that was taken up again) is passed over. The last line
  * stays open until its end has come; of one that is written over and over, such as a progress bar, only what stands is kept.
@@ -77,15 +97,13 @@ export function append(log: LogText, piece: { offset: number; next: number; text
   const lines = log.lines.concat(added);
   const over = Math.max(0, lines.length - kept);
   const dropped = log.dropped + over;
-  const marks = log.marks.concat(added.map(markOf).filter((m) => m !== undefined));
-  const first = marks.findLastIndex((m) => m.line <= dropped);
   return {
     ...log,
     lines: over ? lines.slice(over) : lines,
     open,
     next: piece.next,
     dropped,
-    marks: first > 0 ? marks.slice(first) : marks,
+    marks: marked(log.marks, added),
   };
 }
 

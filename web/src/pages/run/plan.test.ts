@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { PlanChange } from '../../api/types';
 import { attributes, forces } from './attributes';
 import { compare, lineDiff } from './lines';
-import { counts, filterPlan, modulesOf, typesOf } from './plan';
+import { counts, filterPlan, modulesOf, sayType, typesOf } from './plan';
 import { sayReason } from './reason';
 
 const change = (
@@ -53,6 +53,10 @@ describe('the plan', () => {
       { name: 'module.a.module.b', n: 1 },
       { name: 'module.ab["x.y"]', n: 1 },
     ]);
+    const many = Array.from({ length: 5000 }, (_, i) => change(`x.${i}`, 'create', 't', `module.a.module.m[${i}]`));
+    const modules = modulesOf([...within, ...many]);
+    expect(modules).toHaveLength(5004);
+    expect(modules[1]).toEqual({ name: 'module.a', n: 5002 });
     expect(found('root')).toEqual(['root']);
     expect(found('module.a')).toEqual(['module.a.x', 'module.a.module.b.x']);
     expect(found('module.a', 'delete')).toEqual(['module.a.module.b.x']);
@@ -73,6 +77,9 @@ it('counts the types of a plan, those of which something goes first', () => {
     ['a', 3, 0],
     ['b', 1, 0],
   ]);
+  expect(sayType('aws_x', { create: 2, update: 0, delete: 1, replace: 0, other: 0 })).toBe(
+    'aws_x: 2 created, 1 destroyed',
+  );
   expect(filterPlan(changes, { type: 'a', text: '1' }).map((c) => c.address)).toEqual(['a.1']);
 });
 
@@ -120,6 +127,26 @@ describe('the attributes of a change', () => {
     const [created] = attributes(undefined, { policy: policy(['s3:Get']) }, {});
     expect(created?.after?.split('\n')[1]).toBe('  "Version": "2012-10-17",');
     expect(attributes('[not json', '[not json either', false)).toHaveLength(1);
+  });
+
+  it('may be called as what every object has', () => {
+    for (const key of ['constructor', 'toString', '__proto__', 'hasOwnProperty']) {
+      const one = JSON.parse(`{"tags": {"${key}": "x"}}`);
+      expect(attributes({ tags: {} }, one, {})).toEqual([{ path: `tags.${key}`, after: 'x' }]);
+      expect(attributes(one, { tags: {} }, {})).toEqual([{ path: `tags.${key}`, before: 'x' }]);
+      expect(attributes(one, one, {})).toEqual([]);
+    }
+  });
+
+  it('show texts of JSON that is nested very deep as they are', () => {
+    const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+    const deep = nested(200_000);
+    expect(attributes({ a: '' }, { a: deep }, {})).toEqual([{ path: 'a', before: '', after: deep }]);
+    expect(attributes({ a: nested(9000) }, { a: deep }, {})).toEqual([
+      { path: 'a', before: nested(9000), after: deep },
+    ]);
+    const said = `["${'['.repeat(300)}\\"["]`;
+    expect(attributes({ a: '[]' }, { a: said }, {})[0]?.path).toBe('a[0]');
   });
 
   it('show how a text of several lines changes, by line', () => {

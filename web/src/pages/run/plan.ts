@@ -32,13 +32,22 @@ const within = (change: PlanChange, module: string) =>
 
 /** The modules of what changes, by name, and how many changes are in each and in those within it. */
 export function modulesOf(changes: PlanChange[]): { name: string; n: number }[] {
-  const shown = changes.filter((c) => !unchanged.has(c.action));
-  const names = [...new Set(shown.map((c) => c.module || rootModule))].sort();
-  const root = names.filter((name) => name === rootModule);
-  return [...root, ...names.filter((name) => name !== rootModule)].map((name) => ({
-    name,
-    n: shown.filter((c) => within(c, name)).length,
-  }));
+  const own = new Map<string, number>();
+  for (const c of changes) {
+    const name = c.module || rootModule;
+    if (!unchanged.has(c.action)) own.set(name, (own.get(name) ?? 0) + 1);
+  }
+  const n = new Map(own);
+  for (const [name, some] of own) {
+    for (let dot = name.lastIndexOf('.'); dot > 0; dot = name.lastIndexOf('.', dot - 1)) {
+      const outer = name.slice(0, dot);
+      const had = n.get(outer);
+      if (had !== undefined && outer !== rootModule) n.set(outer, had + some);
+    }
+  }
+  const names = [...n.keys()].filter((name) => name !== rootModule).sort();
+  if (n.has(rootModule)) names.unshift(rootModule);
+  return names.map((name) => ({ name, n: n.get(name) as number }));
 }
 
 export interface PlanFilter {
@@ -63,6 +72,13 @@ export function typesOf(changes: PlanChange[]): { type: string; n: Record<PlanGr
     .toSorted((a, b) => gone(b.n) - gone(a.n) || b.total - a.total || (a.type < b.type ? -1 : 1))
     .map(({ type, n }) => ({ type, n }));
 }
+
+/** What becomes of the resources of a type, in words. */
+export const sayType = (type: string, n: Record<PlanGroup, number>) =>
+  `${type}: ${planGroups
+    .filter((g) => n[g.name] > 0)
+    .map((g) => `${n[g.name]} ${g.label}`)
+    .join(', ')}`;
 
 /** The changes (of those that change something) of an action, a module and a type whose address or type holds every word. */
 export function filterPlan(changes: PlanChange[], { action, module, type, text = '' }: PlanFilter): PlanChange[] {

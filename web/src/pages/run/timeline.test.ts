@@ -61,3 +61,22 @@ it('tells of a run that was canceled and retried', () => {
     'planning ',
   ]);
 });
+
+it('names who does one thing after another once, and again after somebody else', () => {
+  const entries = [
+    entry('run.created', {}, 'alice'),
+    to('planning', 'alice'),
+    to('judging', 'alice'),
+    to('unconfirmed', 'alice'),
+    to('applying'),
+    to('finished', 'alice'),
+  ];
+  expect(timeline(entries).map((t) => `${t.what} ${t.who ?? ''}`)).toEqual([
+    'created alice',
+    'planning ',
+    'judging ',
+    'unconfirmed ',
+    'applying ',
+    'finished alice',
+  ]);
+});

@@ -38,6 +38,7 @@ const follows: Record<string, string[]> = {
 /** The history of a run by its ledger, the oldest first. */
 export function timeline(entries: LedgerEntry[]): Happened[] {
   const out: Happened[] = [];
+  let told: string | undefined; // who was named last, also where they were not named again
   for (const entry of entries.toSorted((a, b) => a.position - b.position)) {
     const who = entry.actor.ref ? entry.actor.name : undefined;
     const one: Happened = { id: entry.id, what: deeds[entry.type] ?? '', at: entry.time, who };
@@ -51,9 +52,11 @@ export function timeline(entries: LedgerEntry[]): Happened[] {
         last.why = one.why ?? last.why;
         continue;
       }
-      if (last?.who === who) one.who = undefined; // said a moment before
+      if (last && told === who) one.who = undefined; // said a moment before
     }
-    if (one.what) out.push(one);
+    if (!one.what) continue;
+    told = who;
+    out.push(one);
   }
   return out.map((one, i) => ({ ...one, until: out[i + 1]?.at }));
 }

@@ -8,6 +8,7 @@ import { Ask } from '../../parts/Ask';
 import { CopyCommand } from '../../parts/CopyCommand';
 import { Failure } from '../../parts/Failure';
 import { shortRef } from '../../words/ref';
+import { offers } from './offers';
 import { TaskDialog } from './TaskDialog';
 
 export function StackActions({ stack }: { stack: Stack }) {
@@ -25,19 +26,19 @@ export function StackActions({ stack }: { stack: Stack }) {
   const others = stack.dependents ?? [];
   const may = (what: string) => stack.can.includes(what);
   const command = may('apply') ? 'stack apply' : may('plan') ? 'stack plan' : 'describe stack';
-  const committed = Boolean(stack.repository); // what is uploaded has neither drift nor tasks
+  const offered = offers(stack);
   const more = [
-    may('plan') && committed && stack.state && (
+    offered.includes('drift') && (
       <Menu.Item key="drift" onClick={() => go({ type: 'drift' })}>
         Look for drift
       </Menu.Item>
     ),
-    may('apply') && may('plan') && committed && stack.state && (
+    offered.includes('reconcile') && (
       <Menu.Item key="reconcile" onClick={() => ask('reconcile')}>
         Look for drift and reconcile…
       </Menu.Item>
     ),
-    may('task') && committed && (
+    offered.includes('task') && (
       <Menu.Item key="task" onClick={() => ask('task')}>
         Run a task…
       </Menu.Item>

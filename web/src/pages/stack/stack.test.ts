@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { asPlanChange } from './diff';
 import { engineName, whyEngine } from './engine';
 import { holderOf } from './lock';
+import { offers } from './offers';
 
 describe('a change between two versions of a state', () => {
   const change = { address: 'a.b', action: 'update' as const, changed: ['tag', 'key'] };
@@ -47,5 +48,21 @@ describe('the engine of a stack', () => {
     expect(engineName({})).toBe("the pool's own engine");
     expect(engineName({ name: 'terraform' })).toBe('Terraform, in the version that the pool has');
     expect(whyEngine({})).toBe('no version');
+  });
+});
+
+describe('what else may be done with a stack', () => {
+  const state = { resources: 1 } as never;
+  const can = ['plan', 'apply', 'task'];
+  it('is the same without a repository, once something was applied', () => {
+    expect(offers({ can, repository: '', state })).toEqual(['drift', 'reconcile', 'task']);
+    expect(offers({ can, repository: 'crew/infra', state })).toEqual(['drift', 'reconcile', 'task']);
+    expect(offers({ can, repository: 'crew/infra' })).toEqual(['task']);
+    expect(offers({ can, repository: '' })).toEqual([]);
+  });
+
+  it('is what one may', () => {
+    expect(offers({ can: ['plan'], repository: '', state })).toEqual(['drift']);
+    expect(offers({ can: ['apply'], repository: '', state })).toEqual([]);
   });
 });
