@@ -102,7 +102,7 @@ func TestWhatWasDestroyedHasNotDrifted(t *testing.T) {
 				t.Errorf("it is looked at: %q, %v", why, err)
 			}
 		}
-	})
+	}, run.Migrations(), Migrations())
 }
 
 // TestAStackGoesOnlyAsItWasDestroyed: not one that has something again, is changed, or is at work.
@@ -133,7 +133,7 @@ func TestAStackGoesOnlyAsItWasDestroyed(t *testing.T) {
 				t.Errorf("it is deleted: %v, %v", err, fails)
 			}
 		})
-	})
+	}, run.Migrations(), Migrations())
 }
 
 // TestWhatIsLeftOutIsSaidOnce for the same reason, and never over why a state is locked.
@@ -160,7 +160,7 @@ func TestWhatIsLeftOutIsSaidOnce(t *testing.T) {
 				}
 			}
 		})
-	})
+	}, run.Migrations(), Migrations())
 }
 
 // TestPoliciesSeeStacksAsTheyStand in some spaces, and by which run a state is kept locked.
@@ -184,7 +184,7 @@ func TestPoliciesSeeStacksAsTheyStand(t *testing.T) {
 				t.Errorf("it is seen as %+v, %v", all, err)
 			}
 		})
-	})
+	}, run.Migrations(), Migrations())
 }
 
 // TestAPushThatSpeaksTwiceHasItsRun though it has begun as many as it may; a head that comes back after its run was canceled has none.
@@ -209,7 +209,7 @@ func TestAPushThatSpeaksTwiceHasItsRun(t *testing.T) {
 				t.Errorf("a head that came back: %v", err)
 			}
 		})
-	})
+	}, run.Migrations(), Migrations())
 }
 
 // TestWhichEndsMayHaveLostSomething of steps that change what is there.
