@@ -291,7 +291,7 @@ func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e e
 	}
 	kind := e.kind()
 	if kind != "" {
-		why := ""
+		var why string
 		if started, why, err = s.startOf(ctx, tx, stack, kind, e, args, ready); err != nil {
 			return err
 		}
