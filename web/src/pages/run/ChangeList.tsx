@@ -1,5 +1,5 @@
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef, useState } from 'react';
+import { type KeyboardEvent, useRef, useState } from 'react';
 import type { PlanChange } from '../../api/types';
 import { Change, type Pick } from './Change';
 import classes from './Change.module.css';
@@ -31,9 +31,16 @@ function Long({ changes, pick }: { changes: PlanChange[]; pick?: Pick }) {
       else now.delete(address);
       return now;
     });
+  // The browser's own way to an end stops where rows are measured that come into sight.
+  const toAnEnd = (e: KeyboardEvent) => {
+    if (e.target !== e.currentTarget || (e.key !== 'Home' && e.key !== 'End')) return;
+    e.preventDefault();
+    if (e.key === 'Home') rows.scrollToIndex(0);
+    else rows.scrollToIndex(changes.length - 1, { align: 'end' });
+  };
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
-    <section ref={box} className={classes.long} aria-label="Changes" tabIndex={0}>
+    <section ref={box} className={classes.long} aria-label="Changes" tabIndex={0} onKeyDown={toAnEnd}>
       <div style={{ height: rows.getTotalSize(), position: 'relative' }}>
         {rows.getVirtualItems().map((row) => {
           const change = changes[row.index] as PlanChange;
