@@ -7,10 +7,10 @@ import { Failure } from '../../parts/Failure';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RunTable } from '../../parts/RunTable';
 import { PageSkeleton } from '../../shell/PageSkeleton';
-import { EntryTable } from '../ledger/EntryTable';
 import classes from './Home.module.css';
 import { Mine } from './Mine';
 
+const EntryTable = lazy(async () => ({ default: (await import('../ledger/EntryTable')).EntryTable }));
 const ProposalTable = lazy(async () => ({ default: (await import('../../parts/ProposalsOf')).ProposalTable }));
 const WaitingRun = lazy(() => import('./WaitingRun'));
 
@@ -109,7 +109,9 @@ export function Home() {
             </Text>
           }
         >
-          <EntryTable entries={entries.slice(0, 10)} />
+          <Suspense fallback={<Rows count={Math.min(entries.length, 10)} />}>
+            <EntryTable entries={entries.slice(0, 10)} />
+          </Suspense>
         </Section>
       )}
     </Page>
