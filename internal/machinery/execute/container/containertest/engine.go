@@ -63,7 +63,7 @@ func Open(t testing.TB) *Engine {
 	}
 	t.Cleanup(func() { // after the service has ended
 		_, _ = e.Podman(nil, "rm", "--all", "--force")
-		_ = exec.Command("umount", dir+"/graph/overlay").Run()
+		_ = exec.Command("umount", "--lazy", dir+"/graph/overlay").Run()
 		if err := os.RemoveAll(dir); err != nil {
 			t.Errorf("the engine leaves something: %v", err)
 		}
