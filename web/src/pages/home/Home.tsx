@@ -8,9 +8,9 @@ import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RunTable } from '../../parts/RunTable';
 import { PageSkeleton } from '../../shell/PageSkeleton';
 import classes from './Home.module.css';
-import { Mine } from './Mine';
 
 const EntryTable = lazy(async () => ({ default: (await import('../ledger/EntryTable')).EntryTable }));
+const Mine = lazy(async () => ({ default: (await import('./Mine')).Mine }));
 const ProposalTable = lazy(async () => ({ default: (await import('../../parts/ProposalsOf')).ProposalTable }));
 const WaitingRun = lazy(() => import('./WaitingRun'));
 
@@ -96,7 +96,9 @@ export function Home() {
           >
             <RunTable label="Recent runs" runs={recent} short />
           </Section>
-          <Mine />
+          <Suspense fallback={<Rows />}>
+            <Mine />
+          </Suspense>
         </div>
       )}
       {(entries ?? []).length > 0 && (
