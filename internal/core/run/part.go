@@ -114,25 +114,12 @@ func wanted(w *store.Where, part []Of) string {
 // EndTx gives of each of some subjects the newest run that a query takes, or the oldest, unauthorised, in the caller's transaction.
 // Those of the query that name subjects and spaces do not count.
 func (s *Service) EndTx(ctx context.Context, tx *store.Tx, subjects []Of, q Query, newest bool) (map[Of]Run, error) {
-	q.Spaces, q.Subject, q.Names = nil, "", nil
 	all := map[Of]Run{}
-	for len(subjects) > 0 {
-		part := subjects[:min(len(subjects), manySubjects)]
-		subjects = subjects[len(part):]
-		w := &store.Where{}
-		with := wanted(w, part)
-		w.Add("subject = wanted.subject AND space = wanted.space")
-		q.narrow(w)
-		rows, err := tx.Query(ctx, with+"SELECT "+runColumns+" FROM runs WHERE id IN (SELECT (SELECT id FROM runs"+w.String()+"ORDER BY id "+direction(newest)+" LIMIT 1) FROM wanted)", w.Args...)
-		runs, err := store.Collect(rows, err, scanRun)
-		if err != nil {
-			return nil, fault.Wrap(err, "find the runs of %d subjects", len(part))
-		}
-		for _, r := range runs {
-			all[Of{r.Space, r.Subject}] = r
-		}
-	}
-	return all, nil
+	return all, ends(ctx, tx, subjects, q, newest, runColumns, func(row store.Row) error {
+		r, err := scanRun(row)
+		all[Of{r.Space, r.Subject}] = r
+		return err
+	})
 }
 
 // Standing is where a run is, without all that it was asked and has given.
@@ -143,8 +130,21 @@ type Standing struct {
 
 // StandingTx is EndTx for the newest run, of which no more is read than where it is.
 func (s *Service) StandingTx(ctx context.Context, tx *store.Tx, subjects []Of, q Query) (map[Of]Standing, error) {
-	q.Spaces, q.Subject, q.Names = nil, "", nil
 	all := map[Of]Standing{}
+	return all, ends(ctx, tx, subjects, q, true, "space, subject, state, reason, marks", func(row store.Row) error {
+		var o Of
+		var is Standing
+		var marks string
+		err := row.Scan(&o.Space, &o.Subject, &is.State, &is.Reason, &marks)
+		is.Marks = strings.Fields(marks)
+		all[o] = is
+		return err
+	})
+}
+
+// ends has columns of the newest run, or the oldest, taken of each subject that has one.
+func ends(ctx context.Context, tx *store.Tx, subjects []Of, q Query, newest bool, columns string, take func(store.Row) error) error {
+	q.Spaces, q.Subject, q.Names = nil, "", nil
 	for len(subjects) > 0 {
 		part := subjects[:min(len(subjects), manySubjects)]
 		subjects = subjects[len(part):]
@@ -152,21 +152,12 @@ func (s *Service) StandingTx(ctx context.Context, tx *store.Tx, subjects []Of, q
 		with := wanted(w, part)
 		w.Add("subject = wanted.subject AND space = wanted.space")
 		q.narrow(w)
-		rows, err := tx.Query(ctx, with+"SELECT space, subject, state, reason, marks FROM runs WHERE id IN (SELECT (SELECT id FROM runs"+w.String()+"ORDER BY id DESC LIMIT 1) FROM wanted)", w.Args...)
-		_, err = store.Collect(rows, err, func(row store.Row) (o Of, err error) {
-			var is Standing
-			marks := ""
-			if err = row.Scan(&o.Space, &o.Subject, &is.State, &is.Reason, &marks); err == nil {
-				is.Marks = strings.Fields(marks)
-				all[o] = is
-			}
-			return o, err
-		})
-		if err != nil {
-			return nil, fault.Wrap(err, "find where the runs of %d subjects are", len(part))
+		rows, err := tx.Query(ctx, with+"SELECT "+columns+" FROM runs WHERE id IN (SELECT (SELECT id FROM runs"+w.String()+"ORDER BY id "+direction(newest)+" LIMIT 1) FROM wanted)", w.Args...)
+		if _, err = store.Collect(rows, err, func(row store.Row) (struct{}, error) { return struct{}{}, take(row) }); err != nil {
+			return fault.Wrap(err, "find the runs of %d subjects", len(part))
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // HoldersTx gives the runs that hold locks, by the names of the locks, unauthorised, in the caller's transaction. A lock that
