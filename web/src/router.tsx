@@ -1,10 +1,8 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
-import { catalogWords } from './pages/catalog/filter';
-import { resourceWords } from './pages/resources/filter';
-import { stackWords } from './pages/stacks/filter';
 import { Broken, Lost } from './shell/Lost';
 import { PageSkeleton } from './shell/PageSkeleton';
 import { Shell } from './shell/Shell';
+import { catalogWords, resourceWords, stackWords } from './words/addresses';
 
 /** A word of an address; one that looks like a number, a truth or an object comes as such. */
 const text = (value: unknown) => {

@@ -1,29 +1,7 @@
 import type { EntityFilter } from '../../api/queries';
 import type { View } from '../../api/types';
+import { catalogWords } from '../../words/addresses';
 
-/** What the address of the catalog says; `location` is the id of the one that entities came from, `view` that of the saved view that was opened. */
-export const catalogWords = [
-  'text',
-  'kind',
-  'owner',
-  'below',
-  'space',
-  'namespace',
-  'type',
-  'lifecycle',
-  'system',
-  'tag',
-  'mine',
-  'starred',
-  'gap',
-  'location',
-  'failed',
-  'orphan',
-  'sort',
-  'columns',
-  'view',
-  'asOf',
-] as const;
 export type CatalogSearch = { [N in (typeof catalogWords)[number]]?: string };
 
 /** The filters of several values, by commas in the address. */

@@ -7,10 +7,10 @@ import { Failure } from '../../parts/Failure';
 import { Empty, Page, Rows, Section } from '../../parts/Page';
 import { RunTable } from '../../parts/RunTable';
 import { PageSkeleton } from '../../shell/PageSkeleton';
+import { EntryTable } from '../ledger/EntryTable';
 import classes from './Home.module.css';
+import { Mine } from './Mine';
 
-const EntryTable = lazy(async () => ({ default: (await import('../ledger/EntryTable')).EntryTable }));
-const Mine = lazy(async () => ({ default: (await import('./Mine')).Mine }));
 const ProposalTable = lazy(async () => ({ default: (await import('../../parts/ProposalsOf')).ProposalTable }));
 const WaitingRun = lazy(() => import('./WaitingRun'));
 
@@ -96,9 +96,7 @@ export function Home() {
           >
             <RunTable label="Recent runs" runs={recent} short />
           </Section>
-          <Suspense fallback={<Rows />}>
-            <Mine />
-          </Suspense>
+          <Mine />
         </div>
       )}
       {(entries ?? []).length > 0 && (
@@ -111,9 +109,7 @@ export function Home() {
             </Text>
           }
         >
-          <Suspense fallback={<Rows count={Math.min(entries.length, 10)} />}>
-            <EntryTable entries={entries.slice(0, 10)} />
-          </Suspense>
+          <EntryTable entries={entries.slice(0, 10)} />
         </Section>
       )}
     </Page>

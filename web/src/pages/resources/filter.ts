@@ -1,15 +1,4 @@
-/** The words of the address of the page of resources. */
-export const resourceWords = [
-  'text',
-  'stack',
-  'type',
-  'provider',
-  'owner',
-  'space',
-  'orphan',
-  'drifted',
-  'show',
-] as const;
+import type { resourceWords } from '../../words/addresses';
 
 export type ResourceSearch = { [N in (typeof resourceWords)[number]]?: string };
 

@@ -1,5 +1,4 @@
-/** The words of the address of the page of stacks. */
-export const stackWords = ['text', 'space', 'state', 'drifted', 'queued', 'set'] as const;
+import type { stackWords } from '../../words/addresses';
 
 export type StackSearch = { [N in (typeof stackWords)[number]]?: string };
 
