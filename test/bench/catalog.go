@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -22,56 +19,70 @@ const (
 	catalogPushes = 40
 	catalogRounds = 1500
 	throughputFor = 3 * time.Second
-	sweptSources  = 10_000
 )
 
 // catalogFigures measures the catalog on each database: how soon what is pushed to one repository is visible, what that
 // takes, what others wait meanwhile, and what is asked of it afterwards.
 func catalogFigures(ctx context.Context, b *bench) error {
-	for _, kind := range b.databases {
-		if err := b.catalogOn(ctx, kind); err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
-		}
-	}
-	return nil
+	return b.eachDatabase(ctx, (*catalogued).figures)
 }
 
 // catalogued is a server with the generated catalog.
 type catalogued struct {
 	*bench
 	kind string // of the database
+	dir  string // of the data
+	url  string // of the database; "" for SQLite
 	s    *server
 	me   *person
-	url  string // of the repository
-	work string // where it is checked out
-	made generated
+
+	clone string // address of the repository
+	work  string // where it is checked out
+	made  generated
 }
 
 func (c *catalogued) name(text string) string { return c.kind + "_" + text }
 
-func (b *bench) catalogOn(ctx context.Context, kind string) error {
-	c := &catalogued{bench: b, kind: kind}
-	dir := filepath.Join(b.dir, kind)
-	var database string
+// eachDatabase measures what is new, with a server on each of the databases.
+func (b *bench) eachDatabase(ctx context.Context, measure func(*catalogued, context.Context) error) error {
+	for _, kind := range b.databases {
+		if err := b.onDatabase(ctx, kind, measure); err != nil {
+			return fmt.Errorf("%s: %w", kind, err)
+		}
+	}
+	return nil
+}
+
+func (b *bench) onDatabase(ctx context.Context, kind string, measure func(*catalogued, context.Context) error) error {
+	c := &catalogued{bench: b, kind: kind, dir: filepath.Join(b.dir, kind)}
 	if kind == "postgres" {
-		p, err := newPostgres(ctx, dir)
+		p, err := newPostgres(ctx, c.dir)
 		if err != nil {
 			return err
 		}
 		defer p.stop()
-		database = p.url
+		c.url = p.url
 	}
-	var err error
-	if c.s, err = startOn(ctx, dir, database); err != nil {
+	if err := c.start(ctx); err != nil {
 		return err
 	}
 	defer func() { c.s.stop() }()
-	if c.me, err = newPerson(filepath.Join(dir, "home"), c.s.api.Token); err != nil {
+	var err error
+	if c.me, err = newPerson(filepath.Join(c.dir, "home"), c.s.api.Token); err != nil {
 		return err
 	}
+	return measure(c, ctx)
+}
+
+// start starts the server, anew where it was stopped.
+func (c *catalogued) start(ctx context.Context) (err error) {
+	c.s, err = startOn(ctx, c.dir, c.url)
+	return err
+}
+
+func (c *catalogued) figures(ctx context.Context) error {
 	steps := []func(context.Context) error{
-		c.ingest, c.settled("ingest"), c.pushes, c.settled("pushes"), c.queries, c.scorecards,
-		func(ctx context.Context) error { return c.restart(ctx, dir, database) }, func(ctx context.Context) error { return c.sources(ctx, dir, database) },
+		c.ingest, c.settled("ingest"), c.pushes, c.settled("pushes"), c.queries, c.scorecards, c.restart,
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -87,7 +98,7 @@ func (c *catalogued) ingest(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.url, c.work = r.CloneURL, filepath.Join(c.me.home, "work")
+	c.clone, c.work = r.CloneURL, filepath.Join(c.me.home, "work")
 	l, err := client.Post[client.Location](ctx, c.s.api, "/locations", map[string]string{"repository": "default/catalog"})
 	if err != nil {
 		return err
@@ -114,7 +125,7 @@ func (c *catalogued) ingest(ctx context.Context) error {
 	}
 	idleLeases.show(c.name("lease_before_ingest"))
 	began := time.Now()
-	if _, err := c.me.git(ctx, c.work, "push", "--quiet", c.url, "HEAD:refs/heads/main"); err != nil {
+	if _, err := c.me.git(ctx, c.work, "push", "--quiet", c.clone, "HEAD:refs/heads/main"); err != nil {
 		return err
 	}
 	figure(c.name("push_of_all"), time.Since(began).Seconds(), "s")
@@ -289,7 +300,7 @@ func (c *catalogued) pushes(ctx context.Context) error {
 				return e.Description == want, err
 			})
 		}()
-		took, err := c.me.timed(ctx, c.work, "push", "--quiet", c.url, "HEAD:refs/heads/main")
+		took, err := c.me.timed(ctx, c.work, "push", "--quiet", c.clone, "HEAD:refs/heads/main")
 		if err != nil {
 			return err
 		}
@@ -312,19 +323,18 @@ func (c *catalogued) pushes(ctx context.Context) error {
 
 // restart measures how soon a server that is started anew answers its first query of the catalog: one that was stopped, and
 // one that was killed.
-func (c *catalogued) restart(ctx context.Context, dir, database string) error {
+func (c *catalogued) restart(ctx context.Context) error {
 	c.s.stop()
-	if err := c.startAgain(ctx, dir, database, "start"); err != nil {
+	if err := c.startAgain(ctx, "start"); err != nil {
 		return err
 	}
 	c.s.kill()
-	return c.startAgain(ctx, dir, database, "start_after_kill")
+	return c.startAgain(ctx, "start_after_kill")
 }
 
-func (c *catalogued) startAgain(ctx context.Context, dir, database, name string) error {
+func (c *catalogued) startAgain(ctx context.Context, name string) error {
 	began := time.Now()
-	var err error
-	if c.s, err = startOn(ctx, dir, database); err != nil {
+	if err := c.start(ctx); err != nil {
 		return err
 	}
 	figure(c.name(name+"_to_ready"), c.s.ready.Seconds(), "s")
@@ -335,93 +345,6 @@ func (c *catalogued) startAgain(ctx context.Context, dir, database, name string)
 	memory, err := c.s.memory()
 	figure(c.name("memory_after_"+name), memory, "MB")
 	return err
-}
-
-// sources registers many locations in which nothing changes, and measures what a look at all of them takes: that of a start
-// more than that of one with few.
-func (c *catalogued) sources(ctx context.Context, dir, database string) error {
-	few, err := c.startCPU(ctx, dir, database)
-	if err != nil {
-		return err
-	}
-	const perRepository = 100
-	for r := range sweptSources / perRepository {
-		if err := c.source(ctx, r, perRepository); err != nil {
-			return err
-		}
-	}
-	began := time.Now()
-	err = c.until(ctx, time.Hour, func() (bool, error) {
-		n, err := c.count(ctx, url.Values{"namespace": {"swept"}})
-		return n >= sweptSources, err
-	})
-	if err != nil {
-		return err
-	}
-	figure(c.name("sources_made"), time.Since(began).Seconds(), "s")
-	many, err := c.startCPU(ctx, dir, database)
-	if err != nil {
-		return err
-	}
-	if many < few {
-		return fmt.Errorf("%d locations took %.1f s of processor time and a few took %.1f s: something else was at work", sweptSources, many, few)
-	}
-	c.most(c.name("sources_swept_cpu"), many-few, 5, "s")
-	return nil
-}
-
-// source makes a repository with files, each a location that a Location entity names.
-func (c *catalogued) source(ctx context.Context, number, files int) error {
-	name := fmt.Sprintf("source-%03d", number)
-	r, err := client.Post[client.Repository](ctx, c.s.api, "/repositories", map[string]string{"name": name})
-	if err != nil {
-		return err
-	}
-	var in strings.Builder
-	in.WriteString("commit refs/heads/main\ncommitter Bench <bench@example.com> 1700000000 +0000\ndata 3\nall\n")
-	var targets []string
-	for i := range files {
-		one := fmt.Sprintf("apiVersion: backstage.io/v1alpha1\nkind: Component\nmetadata: {name: part-%d-%d, namespace: swept}\nspec: {type: service, lifecycle: production, owner: nobody}\n", number, i)
-		fmt.Fprintf(&in, "M 100644 inline %03d.yaml\ndata %d\n%s\n", i, len(one), one)
-		targets = append(targets, fmt.Sprintf("/git/default/%s/%03d.yaml", name, i))
-	}
-	work := filepath.Join(c.me.home, name)
-	if _, err := c.me.git(ctx, "", "init", "--quiet", work); err != nil {
-		return err
-	}
-	if _, err := c.me.gitWith(ctx, work, in.String(), "fast-import", "--quiet"); err != nil {
-		return err
-	}
-	if _, err := c.me.git(ctx, work, "push", "--quiet", r.CloneURL, "main"); err != nil {
-		return err
-	}
-	text, err := json.Marshal(map[string]any{
-		"apiVersion": "backstage.io/v1alpha1", "kind": "Location", "metadata": map[string]string{"name": name}, "spec": map[string]any{"targets": targets},
-	})
-	if err != nil {
-		return err
-	}
-	_, err = client.Post[client.List[client.Applied]](ctx, c.s.api, "/apply", map[string]string{"documents": string(text), "source": "sources"})
-	return err
-}
-
-// startCPU starts the server again, after a stop that has kept its index, and gives what it took until it does nothing more:
-// the less of two starts, since a start may find something to do that another has left.
-func (c *catalogued) startCPU(ctx context.Context, dir, database string) (float64, error) {
-	least := math.Inf(1)
-	for range 2 {
-		c.s.stop()
-		var err error
-		if c.s, err = startOn(ctx, dir, database); err != nil {
-			return 0, err
-		}
-		cpu, err := c.idleCPU(ctx)
-		if err != nil {
-			return 0, err
-		}
-		least = min(least, cpu)
-	}
-	return least, nil
 }
 
 // idleCPU waits until a server does nothing more, and gives what it took since its start.

@@ -112,41 +112,18 @@ func (f *far) answer(w http.ResponseWriter, r *http.Request, body string) (same 
 
 // polledFigures are of many repositories at a forge that sends no webhooks.
 func polledFigures(ctx context.Context, b *bench) error {
-	for _, kind := range b.databases {
-		if err := b.polledOn(ctx, kind); err != nil {
-			return fmt.Errorf("%s: %w", kind, err)
-		}
-	}
-	return nil
-}
-
-func (b *bench) polledOn(ctx context.Context, kind string) error {
-	c := &catalogued{bench: b, kind: kind}
-	dir, database := filepath.Join(b.dir, kind), ""
-	if kind == "postgres" {
-		p, err := newPostgres(ctx, dir)
-		if err != nil {
-			return err
-		}
-		defer p.stop()
-		database = p.url
-	}
-	me, err := newPerson(filepath.Join(dir, "home"), "")
-	if err != nil {
+	if err := os.Setenv("ROADBED_ALLOW_PRIVATE", "127.0.0.0/8"); err != nil {
 		return err
 	}
-	f, err := newFar(ctx, me)
+	return b.eachDatabase(ctx, (*catalogued).polling)
+}
+
+func (c *catalogued) polling(ctx context.Context) error {
+	f, err := newFar(ctx, c.me)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	if err := os.Setenv("ROADBED_ALLOW_PRIVATE", "127.0.0.0/8"); err != nil {
-		return err
-	}
-	if c.s, err = startOn(ctx, dir, database); err != nil {
-		return err
-	}
-	defer func() { c.s.stop() }()
 	if err := c.connect(ctx, f); err != nil {
 		return err
 	}
@@ -157,7 +134,7 @@ func (b *bench) polledOn(ctx context.Context, kind string) error {
 		return err
 	}
 	c.s.stop()
-	if c.s, err = startOn(ctx, dir, database); err != nil {
+	if err := c.start(ctx); err != nil {
 		return err
 	}
 	return c.polled(ctx, f, "polled_after_a_start")

@@ -48,6 +48,7 @@ var parts = []part{
 	{"many", "git", manyFigures},
 	{"hooks", "git", hookFigures},
 	{"catalog", "catalog", catalogFigures},
+	{"swept", "catalog", sweptFigures},
 	{"polled", "catalog", polledFigures},
 	{"run", "stack", stackFigures},
 	{"stacks", "stack", manyStackFigures},

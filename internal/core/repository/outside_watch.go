@@ -285,8 +285,8 @@ func (s *Service) follow(ctx context.Context) {
 }
 
 // Beside has fn ask the forge of a repository for what another room follows there: after looks of the loop that went well, and no
-// more often than every; of one of which only files are read, once, and when somebody has it fetched. What it costs is asked for at the same pace as looks are, and where nothing has changed fn writes
-// nothing. Call it before Run.
+// more often than every; of one of which only files are read, once, and when somebody has it fetched. What it costs is asked
+// for at the same pace as looks are, and where nothing has changed fn writes nothing. Call it before Run.
 func (s *Service) Beside(every time.Duration, fn func(ctx context.Context, id string) error) {
 	s.beside, s.besideEvery = fn, every
 }

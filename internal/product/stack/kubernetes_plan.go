@@ -54,7 +54,10 @@ func (k objectKey) place() string {
 	return k.namespace + "/" + k.name
 }
 
-func (k objectKey) address() string { return k.kindOf() + " " + k.place() }
+func (k objectKey) address() string { return objectAddress(k.kindOf(), k.place()) }
+
+// objectAddress names an object of a cluster in plans and states: apps/Deployment shop/web.
+func objectAddress(kind, place string) string { return kind + " " + place }
 
 // plain gives an object without what the server alone writes.
 func (o object) plain() object {

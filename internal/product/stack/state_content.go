@@ -61,8 +61,11 @@ func readState(data []byte) (stateFile, error) {
 // serialMost leaves room for the serials that come after.
 const serialMost = 1 << 53
 
-// address gives the address of all instances of a resource, as engines write it.
+// address gives the address of all instances of a resource, as plans write it.
 func (r *stateResource) address() string {
+	if r.Provider == vendorKubernetes {
+		return objectAddress(r.Type, r.Name)
+	}
 	at := r.Type + "." + r.Name
 	if r.Mode == "data" {
 		at = "data." + at
