@@ -26,6 +26,9 @@ var roomName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
 
 // Migrate brings the tables of each room to its newest version, in order. Each file is one transaction.
 func (db *DB) Migrate(ctx context.Context, rooms ...Migrations) error {
+	if db.Migrated(ctx, rooms...) == nil {
+		return nil
+	}
 	return db.migrateTo(ctx, nil, rooms)
 }
 

@@ -21,11 +21,20 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 )
 
-// PostgresURL gives the address of a fresh, empty database that is dropped at the end of the test.
+// PostgresURL gives the address of a fresh database that is dropped at the end of the test: an empty one, or with rooms one
+// that has their tables, which is a copy of one that was migrated once.
 // Without PostgreSQL the test is skipped; where CI is set it fails.
-func PostgresURL(t testing.TB) string {
+func PostgresURL(t testing.TB, rooms ...store.Migrations) string {
 	t.Helper()
-	return database(t, postgresServer(t), "")
+	server := postgresServer(t)
+	if len(rooms) == 0 {
+		return database(t, server, "")
+	}
+	from, err := template(server, rooms)
+	if err != nil {
+		t.Fatalf("make a migrated database to copy: %v", err)
+	}
+	return database(t, server, from)
 }
 
 // postgresServer gives the address of a server on which databases can be made.

@@ -33,19 +33,10 @@ func SQLite(t testing.TB, rooms ...store.Migrations) *store.DB {
 	return Open(t, "sqlite:"+filepath.Join(t.TempDir(), "roadbed.db"), rooms...)
 }
 
-// Postgres gives a fresh PostgreSQL database; see Each for when there is none. Databases with the same
-// migrations are copies of one that was migrated once.
+// Postgres gives a fresh PostgreSQL database; see Each for when there is none.
 func Postgres(t testing.TB, rooms ...store.Migrations) *store.DB {
 	t.Helper()
-	server := postgresServer(t)
-	if len(rooms) == 0 {
-		return Open(t, database(t, server, ""))
-	}
-	from, err := template(server, rooms)
-	if err != nil {
-		t.Fatalf("make a migrated database to copy: %v", err)
-	}
-	return Open(t, database(t, server, from))
+	return Open(t, PostgresURL(t, rooms...))
 }
 
 // Open opens the database at url and migrates it; it is closed at the end of the test. Tests of a restart
