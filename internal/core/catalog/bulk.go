@@ -262,7 +262,7 @@ func (s *Service) writeMany(ctx context.Context, tx *store.Tx, r *reading, part 
 		e := all[k]
 		rows[k] = []any{e.Ref.String(), e.Version, e.UID, e.Space, e.Source, string(items[i].Action), string(e.document), e.Commit, who, store.Micros(now), entry}
 	}
-	_, err = insertMany(ctx, tx, insertVersion, "", rows)
+	_, err = store.InsertMany(ctx, tx, insertVersion, "", rows)
 	tx.OnCommit(func() { s.follower.knows(entry) })
 	return all, fault.Wrap(err, "write versions of entities")
 }
@@ -309,7 +309,7 @@ func saveMany(ctx context.Context, tx *store.Tx, all []written) error {
 		rows[i] = []any{e.Ref.String(), e.UID, e.Ref.Kind, e.Ref.Namespace, e.Space, e.Source, e.path, e.Owner.String(), e.Type, string(e.document), declared,
 			e.Etag, e.Version, "", e.Commit, store.Micros(e.Created), e.CreatedBy, store.Micros(e.Updated), e.UpdatedBy}
 	}
-	n, err := insertMany(ctx, tx, insertEntity, replaceEntity, rows)
+	n, err := store.InsertMany(ctx, tx, insertEntity, replaceEntity, rows)
 	if err == nil && n != int64(len(rows)) {
 		err = fault.Errorf(fault.Conflict, "an entity was declared by somebody else at the same moment; try again")
 	}

@@ -190,7 +190,7 @@ func (r *removal) write(ctx context.Context, tx *store.Tx, gone []ref.Entity, ha
 		p := had[e]
 		rows[i] = []any{names[i], p.version + 1, p.uid, p.space, p.source, string(Deleted), "", "", who, store.Micros(now), entry}
 	}
-	if _, err := insertMany(ctx, tx, insertVersion, "", rows); err != nil {
+	if _, err := store.InsertMany(ctx, tx, insertVersion, "", rows); err != nil {
 		return fault.Wrap(err, "write versions of entities")
 	}
 	tx.OnCommit(func() {

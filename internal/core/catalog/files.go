@@ -52,7 +52,7 @@ func knowFiles(ctx context.Context, tx *store.Tx, location string, files map[str
 		rows = append(rows, []any{location, path, k.hash, k.names, inputs})
 	}
 	slices.SortFunc(rows, func(a, b []any) int { return compareText(a[1], b[1]) })
-	_, err := insertMany(ctx, tx, `INSERT INTO location_files (location, path, hash, names, inputs)`,
+	_, err := store.InsertMany(ctx, tx, `INSERT INTO location_files (location, path, hash, names, inputs)`,
 		`ON CONFLICT (location, path) DO UPDATE SET hash = excluded.hash, names = excluded.names, inputs = excluded.inputs`, rows)
 	return fault.Wrap(err, "write the files of location %s", location)
 }

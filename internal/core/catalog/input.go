@@ -173,7 +173,7 @@ func saveInputs(ctx context.Context, tx *store.Tx, location string, repositories
 	for i, name := range repositories {
 		rows[i] = []any{name, location}
 	}
-	_, err := insertMany(ctx, tx, `INSERT INTO location_inputs (repository, location)`, `ON CONFLICT DO NOTHING`, rows)
+	_, err := store.InsertMany(ctx, tx, `INSERT INTO location_inputs (repository, location)`, `ON CONFLICT DO NOTHING`, rows)
 	return fault.Wrap(err, "write what location %s brings", location)
 }
 

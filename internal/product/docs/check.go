@@ -2,6 +2,7 @@ package docs
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -33,26 +34,32 @@ func (s *Service) audit(ctx context.Context, t tree, site *Site) (audit, error) 
 	if err != nil {
 		return a, err
 	}
-	pages := make([]markdown.Page, len(site.Pages))
-	size := 0
+	pages := make([]markdown.Page, len(site.Pages)) // what links lead to, and where they do
+	var kept bounds
 	for i, p := range site.Pages {
 		if err := ctx.Err(); err != nil {
 			return a, fault.Errorf(fault.Canceled, "the check was broken off: %w", err)
 		}
-		if pages[i], err = s.markdown.Read(found[p.File]); err != nil {
+		read, err := s.markdown.Read(found[p.File])
+		if err != nil {
 			a.report.add(Problem{File: p.File, Message: fault.Message(err)})
 			continue
 		}
-		for _, problem := range pages[i].Problems {
+		for _, problem := range read.Problems {
 			a.report.add(Problem{File: p.File, Line: problem.Line, Message: problem.Message})
 		}
-		for _, section := range pages[i].Sections {
-			if section.Text = cut(section.Text, sectionMax); size < textMax {
-				a.texts = append(a.texts, text{p, section})
+		for _, section := range read.Sections {
+			if section.Text = cut(section.Text, sectionMax); !kept.section(p, section) {
+				break
 			}
-			size += len(section.Text) + len(section.Heading)
+			a.texts = append(a.texts, text{p, section})
+		}
+		pages[i].Links = read.Links
+		if kept.page(p, len(read.Anchors)) {
+			pages[i].Anchors = read.Anchors
 		}
 	}
+	a.report.Problems = slices.Insert(a.report.Problems, 0, kept.problems...)
 	for i, p := range site.Pages {
 		for _, l := range pages[i].Links {
 			a.report.Links++
@@ -62,6 +69,35 @@ func (s *Service) audit(ctx context.Context, t tree, site *Site) (audit, error) 
 		}
 	}
 	return a, nil
+}
+
+// bounds counts what is kept of the pages of a site.
+type bounds struct {
+	sections, text, anchors int
+	full, many              bool
+	problems                []Problem
+}
+
+// section tells whether one more is kept of a page.
+func (b *bounds) section(p PageRef, section markdown.Section) bool {
+	if !b.full && (b.sections == maxSections || b.text >= textMax) {
+		b.full = true
+		b.problems = append(b.problems, Problem{File: p.File, Message: fmt.Sprintf(
+			"the site has more than %d headings or %d MiB of text, and the search finds nothing of what comes after; give parts of the site to other entities (techdocs-ref), or write fewer headings", maxSections, textMax>>20)})
+	}
+	b.sections++
+	b.text += len(section.Text) + len(section.Heading)
+	return !b.full
+}
+
+// page tells whether links are held to the anchors of one more.
+func (b *bounds) page(p PageRef, anchors int) bool {
+	if b.anchors += anchors; !b.many && b.anchors > maxAnchors {
+		b.many = true
+		b.problems = append(b.problems, Problem{File: p.File, Message: fmt.Sprintf(
+			"the site has more than %d anchors, and links to those of this page and of the pages after it are not looked at; give parts of the site to other entities (techdocs-ref)", maxAnchors)})
+	}
+	return !b.many
 }
 
 func (r *Report) add(p Problem) {
@@ -139,6 +175,15 @@ func (t sentTree) list(_ context.Context, folder string) ([]string, error) {
 	}
 	slices.Sort(files)
 	return files, nil
+}
+
+func (t sentTree) has(_ context.Context, files []string) (there []string, err error) {
+	for _, f := range files {
+		if _, ok := t[f]; ok {
+			there = append(there, f)
+		}
+	}
+	return there, nil
 }
 
 func (t sentTree) read(_ context.Context, files []string, limit int64) (map[string][]byte, error) {

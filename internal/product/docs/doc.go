@@ -18,6 +18,11 @@
 // now. Each writes what differs. A change of a site's pages, or of the entities whose docs it is, has an entry docs.changed in
 // the ledger (Data: site, commit, pages, broken), whose subject is the repository. Projection gives search what is there.
 //
+// A site's sections are written as a version of theirs, a part after another, beside those that the site shows (version.go); the
+// last transaction has it show them. docs_versions names what no site shows, and each look at a repository ends what somebody
+// still writes there and sweeps it. So a reader sees all sections of one reading, whoever is killed and how many read at once.
+// What says the same as before is not written.
+//
 // The definition of an API (an entity of kind API) is its document's spec.definition; docs/definition reads the formats and
 // tells what changed between two versions, and what of it breaks who uses it.
 //
@@ -27,6 +32,7 @@
 // Invariants:
 //   - What a repository says is never trusted: pages are held to an allowlist, files are served so that no browser runs
 //     them, and nothing outside of the repository's commit is read.
+//   - No transaction writes or deletes more than some hundred sections.
 //   - Every page, site, list and time is bounded; what is beyond a bound is said, not silently left out.
 //   - The projection is only for finding. What is read is always the repository at its commit, as the reader.
 package docs

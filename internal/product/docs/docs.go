@@ -12,14 +12,16 @@ import (
 
 // Bounds of a site.
 const (
-	maxPages   = 2000
-	maxSite    = 64 << 20 // bytes of its pages
-	maxConfig  = 1 << 20
-	maxNav     = 5000 // entries
-	maxDepth   = 10   // of the navigation
-	maxReport  = 1000 // problems
-	sectionMax = 32 << 10
-	textMax    = 8 << 20 // bytes of a site that search sees
+	maxPages    = 2000
+	maxSite     = 64 << 20 // bytes of its pages
+	maxConfig   = 1 << 20
+	maxNav      = 5000 // entries
+	maxDepth    = 10   // of the navigation
+	maxReport   = 1000 // problems
+	sectionMax  = 32 << 10
+	textMax     = 8 << 20 // bytes of a site that search sees
+	maxSections = 20_000  // of a site that search sees
+	maxAnchors  = 200_000 // of a site that links are held to
 )
 
 // Place is where the docs of an entity are.
@@ -62,7 +64,9 @@ type Site struct {
 	byFile  map[string]int
 	files   map[string]bool // of the repository, as far as they are known
 	folders map[string]bool
-	root    string // the folder whose files are known
+	root    string
+	large   bool     // it has so many files that they are not all known
+	listed  []string // folders whose files are
 	noEdit  bool
 
 	included map[string]*included // by includeKey

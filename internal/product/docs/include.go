@@ -10,6 +10,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/git"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -87,6 +88,9 @@ func (site *Site) include(ctx context.Context, t tree, c config, files []string)
 	if len(targets) == 0 {
 		return nil
 	}
+	if err := site.askIncluded(ctx, t, targets); err != nil {
+		return err
+	}
 	site.included = map[string]*included{}
 	var order []*included
 	var configs []string
@@ -102,7 +106,7 @@ func (site *Site) include(ctx context.Context, t tree, c config, files []string)
 		switch {
 		case len(order) > maxIncluded:
 			inc.wrong = "the navigation includes more than 200 sites; this one and those after it are left out"
-		case !ok || !site.knows(file):
+		case !ok || !inFolder(site.root, file):
 			inc.wrong = "it leads out of the folder of " + site.Config
 		case !site.files[file] || file == site.Config:
 			inc.wrong = "there is no file " + file + " to include"
@@ -121,15 +125,34 @@ func (site *Site) include(ctx context.Context, t tree, c config, files []string)
 		return err
 	}
 	for _, inc := range order {
-		if inc.wrong == "" {
-			site.mount(inc, found[inc.file], files)
+		if inc.wrong != "" {
+			continue
+		}
+		if err := site.mount(ctx, t, inc, found[inc.file], files); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+// askIncluded finds out which of the sites that a navigation includes are there, where that is not known.
+func (site *Site) askIncluded(ctx context.Context, t tree, targets []string) error {
+	if !site.large {
+		return nil
+	}
+	var files []string
+	for _, target := range targets[:min(len(targets), maxIncluded)] {
+		file, ok := within(folderOf(site.Config), target)
+		if _, err := git.CheckPath(file); ok && err == nil && inFolder(site.root, file) {
+			files = append(files, file)
+		}
+	}
+	_, err := site.ask(ctx, t, files)
+	return err
+}
+
 // mount adds the pages of an included site.
-func (site *Site) mount(inc *included, data []byte, files []string) {
+func (site *Site) mount(ctx context.Context, t tree, inc *included, data []byte, files []string) error {
 	var wrong []Problem
 	inc.config, wrong = readConfig(inc.file, data)
 	site.Problems = append(site.Problems, wrong...)
@@ -137,9 +160,19 @@ func (site *Site) mount(inc *included, data []byte, files []string) {
 	docs, ok := within(folder, inc.docsDir)
 	if !ok || folder != "" && docs != folder && !strings.HasPrefix(docs, folder+"/") {
 		inc.wrong = "its docs_dir " + inc.docsDir + " leads out of its folder"
-		return
+		return nil
 	}
 	inc.docs, inc.mount = docs, mountOf(inc.name, folder)
+	if site.large {
+		var err error
+		if files, err = site.learn(ctx, t, docs); fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Invalid) {
+			inc.wrong = "its folder " + folderName(docs) + " can't be listed: " + fault.Message(err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 	below := docs + "/"
 	if docs == "" {
 		below = ""
@@ -163,6 +196,7 @@ func (site *Site) mount(inc *included, data []byte, files []string) {
 	if len(inc.pages) == 0 {
 		inc.wrong = "there are no pages in " + folderName(docs)
 	}
+	return nil
 }
 
 var plainMount = regexp.MustCompile(`^[A-Za-z0-9_/-]+$`)

@@ -3,6 +3,7 @@ package docs
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/product/docs/markdown"
@@ -112,7 +113,12 @@ func (site *Site) file(file string) (target, bool) {
 
 // knows tells whether it is known what there is at a path.
 func (site *Site) knows(file string) bool {
-	return site.root == "" || strings.HasPrefix(file, site.root+"/")
+	return slices.ContainsFunc(site.listed, func(folder string) bool { return inFolder(folder, file) })
+}
+
+// inFolder tells whether a file is in a folder, or in one of its folders.
+func inFolder(folder, file string) bool {
+	return folder == "" || strings.HasPrefix(file, folder+"/")
 }
 
 // addresses makes the addresses of an opened site in the portal and in the API.

@@ -72,7 +72,7 @@ func (s *Service) ProjectionOf(ctx context.Context, e ref.Entity) (pages, broken
 func (s *Service) ProjectedSections(ctx context.Context, site string, numbers []int) (all []ProjectedSection, err error) {
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		w := &store.Where{}
-		w.Equal("site", site)
+		w.Add("version = (SELECT version FROM docs_sites WHERE id = " + w.Arg(site) + ")")
 		if numbers != nil {
 			in := ""
 			for i, n := range numbers {

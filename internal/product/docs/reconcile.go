@@ -335,8 +335,8 @@ func (s *Service) assign(ctx context.Context, all map[string]assigned) error {
 			for _, entity := range part {
 				a, site := all[entity], sites[entity]
 				if !noted[site] {
-					_, err := tx.Exec(ctx, `INSERT INTO docs_sites (id, repository, branch, folder, commit_id, title, pages, broken, error, updated)
- VALUES ($1,$2,$3,$4,'','',0,0,'',0) ON CONFLICT (id) DO UPDATE SET branch=excluded.branch`, site, ids[a.repository], a.branch, a.folder)
+					_, err := tx.Exec(ctx, `INSERT INTO docs_sites (id, repository, branch, folder, commit_id, title, pages, broken, error, version, digest, updated)
+ VALUES ($1,$2,$3,$4,'','',0,0,'','','',0) ON CONFLICT (id) DO UPDATE SET branch=excluded.branch`, site, ids[a.repository], a.branch, a.folder)
 					if err != nil {
 						return fault.Wrap(err, "note the site of %s", entity)
 					}

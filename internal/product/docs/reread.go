@@ -1,9 +1,7 @@
 package docs
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -20,8 +18,14 @@ func (s *Service) lookAtSites(ctx context.Context, repo repository.Repository) e
 		if sites, err = sitesOf(ctx, tx, repo.ID); err == nil {
 			sites, err = s.dropOrphans(ctx, tx, repo, sites)
 		}
+		if err == nil { // who still writes one has read before this look does
+			_, err = tx.Exec(ctx, `UPDATE docs_versions SET dead = 1 WHERE repository = $1 AND dead = 0`, repo.ID)
+		}
 		return err
 	}); err != nil {
+		return err
+	}
+	if err := s.sweep(ctx, repo.ID); err != nil {
 		return err
 	}
 	heads := map[string]string{}     // of branches
@@ -63,8 +67,8 @@ func (s *Service) lookAtSites(ctx context.Context, repo repository.Repository) e
 			return err
 		}
 	}
-	if len(same) == 0 {
-		return nil
+	if err := s.sweep(ctx, repo.ID); err != nil || len(same) == 0 {
+		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		for _, row := range same {
@@ -110,7 +114,7 @@ func (s *Service) dropOrphans(ctx context.Context, tx *store.Tx, repo repository
 func (s *Service) forgetPurged(ctx context.Context) error {
 	var ids []string
 	err := s.DB.Read(ctx, func(tx *store.Tx) error {
-		rows, err := tx.Query(ctx, `SELECT DISTINCT repository FROM docs_sites ORDER BY repository`)
+		rows, err := tx.Query(ctx, `SELECT repository FROM docs_sites UNION SELECT repository FROM docs_versions ORDER BY repository`)
 		ids, err = store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
 		return err
 	})
@@ -126,49 +130,9 @@ func (s *Service) forgetPurged(ctx context.Context) error {
 			}
 			return err
 		})
+		if err == nil {
+			err = s.sweep(ctx, ids[i])
+		}
 	}
 	return fault.Wrap(err, "forget the docs of repositories that are gone")
-}
-
-// readAgain reads a site at a commit and keeps what is there.
-func (s *Service) readAgain(ctx context.Context, repo repository.Repository, row siteRow, head string) error {
-	had := row
-	row.commit, row.title, row.pages, row.broken, row.err = head, "", 0, 0, ""
-	var a audit
-	key, t := siteKey{repo.ID, head, row.folder}, at{s, repo.FullName(), head}
-	var site *Site
-	err := fault.Errorf(fault.NotFound, "the branch %s has nothing yet", row.branch)
-	if head != "" {
-		site, err = s.site(ctx, key, t)
-	}
-	if err == nil {
-		a, err = s.audit(ctx, t, site)
-	}
-	switch {
-	case err == nil:
-		row.title, row.pages, row.broken = cut(strings.ReplaceAll(site.Title, "\x00", ""), 300), len(site.Pages), len(a.report.Problems)
-	case final(err):
-		row.err = cut(fault.Message(err), 1000)
-	default:
-		return err
-	}
-	stale := errors.New("somebody has looked meanwhile")
-	err = s.DB.Write(ctx, func(tx *store.Tx) error {
-		var commit string
-		err := tx.QueryRow(ctx, `SELECT commit_id FROM docs_sites WHERE id = $1`+tx.ForUpdate(), row.id).Scan(&commit)
-		if err != nil || commit != had.commit {
-			return cmp.Or(err, stale)
-		}
-		if err := putSite(ctx, tx, row, a.texts, store.Micros(s.Now())); err != nil {
-			return err
-		}
-		if had.pages == 0 && row.pages == 0 {
-			return nil
-		}
-		return s.tell(ctx, tx, repo, row)
-	})
-	if errors.Is(err, stale) || fault.Is(err, fault.NotFound) {
-		return nil
-	}
-	return fault.Wrap(err, "keep the docs in %s of %s", path.Join("/", row.folder), repo.FullName())
 }

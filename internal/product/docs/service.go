@@ -3,6 +3,8 @@ package docs
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,6 +58,11 @@ type at struct {
 
 func (a at) list(ctx context.Context, folder string) ([]string, error) {
 	return a.s.Repositories.Platform().Files(ctx, a.repository, a.commit, folder)
+}
+
+func (a at) has(ctx context.Context, files []string) ([]string, error) {
+	hashes, err := a.s.Repositories.Platform().Hashes(ctx, a.repository, a.commit, files)
+	return slices.Sorted(maps.Keys(hashes)), err
 }
 
 func (a at) read(ctx context.Context, files []string, limit int64) (map[string][]byte, error) {

@@ -16,6 +16,8 @@ import (
 type tree interface {
 	// list gives the files below a folder, with their paths from the root. More than it can give are fault.TooLarge.
 	list(ctx context.Context, folder string) ([]string, error)
+	// has gives those of some files that are there.
+	has(ctx context.Context, files []string) ([]string, error)
 	// read gives files of at most limit bytes together.
 	read(ctx context.Context, files []string, limit int64) (map[string][]byte, error)
 }
@@ -23,38 +25,101 @@ type tree interface {
 // readSite reads what is in a folder at one commit. Without any page it is fault.NotFound.
 func readSite(ctx context.Context, t tree, folder string) (*Site, error) {
 	site := &Site{root: folder, files: map[string]bool{}, folders: map[string]bool{}, byFile: map[string]int{}, byPath: map[string]int{}}
-	files, err := t.list(ctx, folder)
-	if fault.Is(err, fault.TooLarge) { // of a large repository the pages are enough; links beyond them are not judged
-		folder, _ = within(folder, "docs")
-		site.root = folder
-		files, err = t.list(ctx, folder)
-		site.Problems = append(site.Problems, Problem{File: folder, Message: "the repository has so many files that links out of " + folder + " are not looked at"})
+	files, err := site.learn(ctx, t, folder)
+	if site.large = fault.Is(err, fault.TooLarge); site.large { // what is beside the pages is asked for by its name
+		files, err = site.ask(ctx, t, beside(folder))
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range files {
-		site.files[f] = true
-		for d := folderOf(f); d != "" && !site.folders[d]; d = folderOf(d) {
-			site.folders[d] = true
+	c, err := site.configure(ctx, t, folder)
+	if err != nil {
+		return nil, err
+	}
+	docs := site.docsIn(folder, c.docsDir)
+	var many error
+	if site.large {
+		var pages []string
+		if pages, many = site.learn(ctx, t, docs); many != nil && !fault.Is(many, fault.TooLarge) {
+			return nil, many
 		}
+		files = append(files, pages...)
+		site.Problems = append(site.Problems, site.largeness(folder, docs, many))
 	}
-	c, err := site.configure(ctx, t, site.root)
-	if err != nil {
-		return nil, err
-	}
-	site.choose(files, site.root, c.docsDir)
+	site.choose(files, folder, docs)
 	if err := site.include(ctx, t, c, files); err != nil {
 		return nil, err
 	}
+	if len(site.Pages) == 0 && many != nil {
+		return nil, fault.Errorf(fault.TooLarge, "%s has too many files to be a folder of pages; name a folder further down as docs_dir in mkdocs.yml", folderName(docs))
+	}
 	if len(site.Pages) == 0 {
-		return nil, fault.Errorf(fault.NotFound, "there are no docs in %s: no mkdocs.yml with pages, no docs/ with Markdown and no README.md", folderName(site.root))
+		return nil, fault.Errorf(fault.NotFound, "there are no docs in %s: no mkdocs.yml with pages, no docs/ with Markdown and no README.md", folderName(folder))
 	}
 	if err := site.titles(ctx, t); err != nil {
 		return nil, err
 	}
 	site.order(c)
 	return site, nil
+}
+
+// learn lists the files below a folder, which are known then.
+func (site *Site) learn(ctx context.Context, t tree, folder string) ([]string, error) {
+	files, err := t.list(ctx, folder)
+	if err != nil {
+		return nil, err
+	}
+	site.listed = append(site.listed, folder)
+	site.know(files)
+	return files, nil
+}
+
+// ask finds out which of some files are there, which are known then.
+func (site *Site) ask(ctx context.Context, t tree, files []string) ([]string, error) {
+	files, err := t.has(ctx, files)
+	site.know(files)
+	return files, err
+}
+
+func (site *Site) know(files []string) {
+	for _, f := range files {
+		site.files[f] = true
+		for d := folderOf(f); d != "" && !site.folders[d]; d = folderOf(d) {
+			site.folders[d] = true
+		}
+	}
+}
+
+// beside gives the files that a site may have beside the folder of its pages.
+func beside(folder string) (files []string) {
+	names := []string{"mkdocs.yml", "mkdocs.yaml"}
+	for _, name := range []string{"README", "readme", "Readme"} {
+		for _, ending := range []string{".md", ".markdown", ".mdown", ".mkd"} {
+			names = append(names, name+ending)
+		}
+	}
+	for _, name := range names {
+		files = append(files, path.Join(folder, name))
+	}
+	return files
+}
+
+// largeness tells what is not looked at where a folder has so many files that only those of the pages are known, if these are.
+func (site *Site) largeness(folder, docs string, many error) Problem {
+	if many != nil {
+		return Problem{File: docs, Message: folderName(docs) + " has so many files that it is not taken as the folder of the pages; name one further down as docs_dir in mkdocs.yml"}
+	}
+	return Problem{File: docs, Message: folderName(folder) + " has so many files that links out of " + folderName(docs) + " are not looked at"}
+}
+
+// docsIn gives the folder of the pages.
+func (site *Site) docsIn(folder, docsDir string) string {
+	docs, ok := within(folder, docsDir)
+	if !ok {
+		site.Problems = append(site.Problems, Problem{File: site.Config, Message: "docs_dir " + docsDir + " leads out of the repository"})
+		docs, _ = within(folder, "docs")
+	}
+	return docs
 }
 
 func (site *Site) configure(ctx context.Context, t tree, folder string) (config, error) {
@@ -81,12 +146,7 @@ func (site *Site) configure(ctx context.Context, t tree, folder string) (config,
 
 // choose finds the pages: those in the folder of pages, or the README alone. A README beside that folder is the first page
 // when the folder has none.
-func (site *Site) choose(files []string, folder, docsDir string) {
-	docs, ok := within(folder, docsDir)
-	if !ok {
-		site.Problems = append(site.Problems, Problem{File: site.Config, Message: "docs_dir " + docsDir + " leads out of the repository"})
-		docs, _ = within(folder, "docs")
-	}
+func (site *Site) choose(files []string, folder, docs string) {
 	site.Docs = docs
 	below := docs + "/"
 	if docs == "" {

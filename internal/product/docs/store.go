@@ -6,7 +6,6 @@ import (
 	"embed"
 	"encoding/hex"
 	"io/fs"
-	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -30,6 +29,7 @@ func Migrations() store.Migrations {
 type siteRow struct {
 	id, repository, branch, folder string
 	commit, title, err             string
+	version, digest                string
 	pages, broken                  int
 }
 
@@ -40,32 +40,17 @@ func siteID(repository, branch, folder string) string {
 }
 
 func sitesOf(ctx context.Context, tx *store.Tx, repository string) ([]siteRow, error) {
-	rows, err := tx.Query(ctx, `SELECT id, repository, branch, folder, commit_id, title, error, pages, broken FROM docs_sites WHERE repository = $1 ORDER BY id`, repository)
+	rows, err := tx.Query(ctx, `SELECT id, repository, branch, folder, commit_id, title, error, version, digest, pages, broken FROM docs_sites WHERE repository = $1 ORDER BY id`, repository)
 	return store.Collect(rows, err, func(r store.Row) (s siteRow, err error) {
-		return s, r.Scan(&s.id, &s.repository, &s.branch, &s.folder, &s.commit, &s.title, &s.err, &s.pages, &s.broken)
+		return s, r.Scan(&s.id, &s.repository, &s.branch, &s.folder, &s.commit, &s.title, &s.err, &s.version, &s.digest, &s.pages, &s.broken)
 	})
 }
 
-// putSite writes what was read of a site. Its texts are written anew.
-func putSite(ctx context.Context, tx *store.Tx, s siteRow, texts []text, now int64) error {
-	_, err := tx.Exec(ctx, `INSERT INTO docs_sites (id, repository, branch, folder, commit_id, title, pages, broken, error, updated)
- VALUES ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10) ON CONFLICT (id) DO UPDATE SET commit_id=excluded.commit_id, title=excluded.title, pages=excluded.pages,
- broken=excluded.broken, error=excluded.error, updated=excluded.updated`, s.id, s.repository, s.branch, s.folder, s.commit, s.title, s.pages, s.broken, s.err, now)
-	if err != nil {
-		return fault.Wrap(err, "keep the site %s", s.id)
-	}
-	if _, err := tx.Exec(ctx, `DELETE FROM docs_sections WHERE site = $1`, s.id); err != nil {
-		return err
-	}
-	clean := func(s string) string { return strings.ReplaceAll(s, "\x00", "") }
-	for i, x := range texts {
-		_, err := tx.Exec(ctx, `INSERT INTO docs_sections (site, number, path, title, anchor, heading, body) VALUES ($1,$2,$3,$4,$5,$6,$7)`,
-			s.id, i, x.page.Path, clean(x.page.Title), clean(x.section.ID), clean(x.section.Heading), clean(x.section.Text))
-		if err != nil {
-			return fault.Wrap(err, "keep the text of %s", x.page.File)
-		}
-	}
-	return nil
+// putSite writes what was read of a site, which is there.
+func putSite(ctx context.Context, tx *store.Tx, s siteRow, now int64) error {
+	_, err := tx.Exec(ctx, `UPDATE docs_sites SET commit_id = $1, title = $2, pages = $3, broken = $4, error = $5, version = $6, digest = $7, updated = $8 WHERE id = $9`,
+		s.commit, s.title, s.pages, s.broken, s.err, s.version, s.digest, now, s.id)
+	return fault.Wrap(err, "keep the site %s", s.id)
 }
 
 // sitesOfEntities gives where it was noted that entities have their docs, and the entities' spaces.
@@ -91,8 +76,15 @@ func (s *Service) assignedIn(ctx context.Context, repository, after string, limi
 	return names, fault.Wrap(err, "list the entities with docs in a repository")
 }
 
+// dropSite forgets a site. Its sections are swept.
 func dropSite(ctx context.Context, tx *store.Tx, id string) error {
-	for _, query := range []string{`DELETE FROM docs_sections WHERE site = $1`, `DELETE FROM docs_entities WHERE site = $1`, `DELETE FROM docs_sites WHERE id = $1`} {
+	if _, err := tx.Exec(ctx, `UPDATE docs_sites SET commit_id = '' WHERE id = $1`, id); err != nil { // which holds its row
+		return err
+	}
+	if err := endVersions(ctx, tx, id); err != nil {
+		return err
+	}
+	for _, query := range []string{`DELETE FROM docs_entities WHERE site = $1`, `DELETE FROM docs_sites WHERE id = $1`} {
 		if _, err := tx.Exec(ctx, query, id); err != nil {
 			return fault.Wrap(err, "forget the site %s", id)
 		}
