@@ -21,7 +21,7 @@ func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(testing.TB) string{
 		"sqlite":   func(t testing.TB) string { return "sqlite:" + t.TempDir() + "/roadbed.db" },
-		"postgres": storetest.PostgresURL,
+		"postgres": func(t testing.TB) string { return storetest.PostgresURL(t) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

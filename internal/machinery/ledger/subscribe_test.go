@@ -57,7 +57,7 @@ func TestEveryEntryOnceInOrder(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(testing.TB) string{
 		"sqlite":   func(t testing.TB) string { return "sqlite:" + t.TempDir() + "/roadbed.db" },
-		"postgres": storetest.PostgresURL,
+		"postgres": func(t testing.TB) string { return storetest.PostgresURL(t) },
 	} {
 		most := map[string]int{"sqlite": 50, "postgres": 20}[name]
 		t.Run(name, func(t *testing.T) {
