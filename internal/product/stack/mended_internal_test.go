@@ -335,6 +335,39 @@ func TestAStackIsHeldWhileItsStateLacksSomething(t *testing.T) {
 	}, run.Migrations(), Migrations())
 }
 
+// TestASetLeavesAStackWhoseStateIsLocked, also where it was locked since the set has looked.
+func TestASetLeavesAStackWhoseStateIsLocked(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		inRows(t, db, func(r rows) {
+			stack := r.stack("net", "default", "{}")
+			by := ref.NewID(ref.Run, time.Now())
+			locked := func(id, run, info string) {
+				r.exec("DELETE FROM stack_locks")
+				r.exec("INSERT INTO stack_locks (stack, lock_id, info, run, actor, created) VALUES ($1,$2,$3,$4,'system',1)", stack.Ref.String(), id, info, run)
+			}
+			for _, c := range []struct{ id, run, info, want string }{
+				{lockOf(by), "", `{"Info":"run 1 was killed"}`, "the lock of its state is kept: run 1 was killed"},
+				{handLock + "otto", "", `{"Who":"otto"}`, "the lock of its state is held by hand: otto"},
+				{"an engine's", "", "{}", "the lock of its state is held"},
+				{"of a step that is gone", by, "{}", ""},
+			} {
+				locked(c.id, c.run, c.info)
+				if why, err := r.s.holds(t.Context(), r.tx, stack); err != nil || why != c.want {
+					t.Errorf("%s: it stays since %q, %v; want %q", c.id, why, err, c.want)
+				}
+				if c.want == "" {
+					continue
+				}
+				err := r.s.documentChanged(context.WithValue(t.Context(), bySet{}, true), r.tx, document.Change{Ref: stack.Ref, Space: "default", Source: setPrefix + "default/all"})
+				if now, fails := getStack(t.Context(), r.tx, stack.Ref, ""); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), c.want) || fails != nil || now.Deleted {
+					t.Errorf("%s: it is deleted: %v, %v", c.id, err, fails)
+				}
+			}
+		})
+	}, run.Migrations(), Migrations())
+}
+
 // TestWhatFollowsStaysInItsWorkflow, so that trigger policies and dependencies together come to an end.
 func TestWhatFollowsStaysInItsWorkflow(t *testing.T) {
 	t.Parallel()
