@@ -243,10 +243,11 @@ func advance(v *run.View) error {
 			if kept, err := afterKeep(v, in, task, max(round(v), 1)); err != nil || !kept {
 				return err
 			}
-			done := false
-			if done, _, more = takeUp(v, task, max(round(v), 1)); !done {
+			done, _, said := takeUp(v, task, max(round(v), 1))
+			if !done {
 				return nil
 			}
+			more = said
 		}
 		why := "canceled"
 		switch v.Run.State {
