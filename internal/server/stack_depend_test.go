@@ -2,12 +2,16 @@ package server
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // below is a stack that uses what another one gives.
@@ -174,6 +178,56 @@ func TestAStackFollowsThoseThatItDependsOn(t *testing.T) {
 		if k := g.stackNow("net"); k.State.Resources != 0 {
 			t.Errorf("%d resources are left", k.State.Resources)
 		}
+	})
+}
+
+// keeps has a run keep the lock of a stack, as one whose engine was killed does.
+func (g *ground) keeps(name, run string) {
+	g.t.Helper()
+	subject, id := ref.New("stack", "default", name), "hand:"+run
+	err := g.house.DB.Write(g.t.Context(), func(tx *store.Tx) error {
+		_, err := tx.Exec(g.t.Context(), "INSERT INTO run_locks (name, run, taken) VALUES ($1,$2,1)", stack.LockName(subject), id)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(g.t.Context(), "INSERT INTO stack_locks (stack, lock_id, info, run, actor, created) VALUES ($1,$2,$3,'','system',1)",
+			subject.String(), id, fmt.Sprintf(`{"ID":%q,"Operation":"kept","Info":"run %s was killed","Who":"run %s"}`, id, run, run))
+		return err
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+}
+
+// TestADestructionLetsGoOnWhatWasHeldWhenItWasOrdered, and nothing that is held since.
+func TestADestructionLetsGoOnWhatWasHeldWhenItWasOrdered(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		net := g.stack("net", above, "")
+		g.finish(net)
+		shop := g.stack("shop", below, uses)
+		g.finish(shop)
+		g.keeps("net", net)
+		g.keeps("shop", shop)
+		first, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/net/runs", map[string]any{"type": "destroy", "dependents": true})
+		if err != nil || first.Subject != "stack:default/shop" {
+			t.Fatalf("the first to go is %s (%v)", first.Subject, err)
+		}
+		for _, name := range []string{"net", "shop"} {
+			if s := g.stackNow(name); s.Lock != "" {
+				t.Errorf("%s is locked by %s", name, s.Lock)
+			}
+		}
+		g.keeps("net", net)
+		g.finish(first.ID)
+		last := g.nth("net", "destroy", 1)
+		r := until(t, g.admin, last, func(r client.RunDetail) bool { return r.Wait != nil && r.Wait.For == "state" })
+		if r.State != "queued" || !strings.Contains(r.Wait.Reason, "which is kept: run "+net+" was killed") {
+			t.Errorf("it is %s with %+v", r.State, r.Wait)
+		}
+		if err := g.as["otto"].Do(t.Context(), "POST", "/stacks/default/net/unlock", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.finish(last)
 	})
 }
 

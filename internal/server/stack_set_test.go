@@ -9,10 +9,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 const monoDocument = `apiVersion: roadbed.dev/v1
@@ -322,6 +324,31 @@ func TestASetTakesAwayOnlyWhatHoldsNothing(t *testing.T) {
 		}
 		if s := g.stackNow("stacks-s00"); s.State == nil || s.State.Resources != 1 {
 			t.Errorf("after the set its state is %+v", s.State)
+		}
+	})
+}
+
+// TestASetTakesAwayNothingThatARunHolds, until somebody says so.
+func TestASetTakesAwayNothingThatARunHolds(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		text := "resource \"terraform_data\" \"x\" {}\n"
+		first := g.push("alice", "crew/mono", map[string]string{"stacks/one/main.tf": text, "stacks/two/main.tf": text})
+		g.apply(fmt.Sprintf(monoDocument, "  removed: delete\n"))
+		g.set("mono", first, func(t client.StackSet) bool { return t.Stacks == 2 })
+		by := ref.NewID(ref.Run, time.Now())
+		g.keeps("stacks-two", by)
+		second := g.remove("alice", "crew/mono", "stacks/two")
+		g.set("mono", second, func(t client.StackSet) bool { return t.Stacks == 2 && t.Kept == 1 })
+		e, err := client.Get[client.Entity](t.Context(), g.admin, "/entities/stack/default/stacks-two", nil)
+		if err != nil || !strings.Contains(e.Error, "it stays, since the lock of its state is kept: run "+by+" was killed") {
+			t.Errorf("it says %q, %v", e.Error, err)
+		}
+		if err := g.as["otto"].Do(t.Context(), "POST", "/stacks/default/stacks-two/unlock", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.set("mono", second, func(t client.StackSet) bool { return t.Stacks == 1 && t.Kept == 0 })
+		if _, err := client.Get[client.Entity](t.Context(), g.admin, "/entities/stack/default/stacks-two", nil); !fault.Is(err, fault.NotFound) {
+			t.Errorf("it is there: %v", err)
 		}
 	})
 }

@@ -71,12 +71,18 @@ func TestADeadEngineEndsTheRunAndARetryWorks(t *testing.T) {
 // heldFor waits until a run waits for the lock that another has kept beyond its end, which the other and the stack tell of.
 func (g *ground) heldFor(id, of string) {
 	g.t.Helper()
+	g.heldSince(id, of, "was killed while it changed what is there")
+	g.wantRun(g.runNow(of), "failed", "what it did last may be missing in the state")
+}
+
+// heldSince is heldFor, for a reason that the lock says.
+func (g *ground) heldSince(id, of, why string) {
+	g.t.Helper()
 	r := until(g.t, g.admin, id, func(r client.RunDetail) bool { return r.Wait != nil && r.Wait.For == "state" })
-	if r.State != "queued" || !strings.Contains(r.Wait.Reason, "which is kept: run "+of+" was killed while it changed what is there") || len(r.Steps) != 0 {
+	if r.State != "queued" || !strings.Contains(r.Wait.Reason, "which is kept: run "+of+" "+why) || len(r.Steps) != 0 {
 		g.t.Errorf("it is %s with %+v", r.State, r.Wait)
 	}
-	g.wantRun(g.runNow(of), "failed", "what it did last may be missing in the state")
-	if s := g.stackNow("net"); !strings.Contains(s.Lock, `"Who":"run `+of+`"`) || !strings.Contains(s.Lock, "retry it, begin another one by hand, or unlock the state") {
+	if s := g.stackNow("net"); !strings.Contains(s.Lock, `"Who":"run `+of+`"`) || !strings.Contains(s.Lock, "begin another one by hand, or unlock the state") {
 		g.t.Errorf("the lock is %s", s.Lock)
 	}
 }
@@ -229,7 +235,7 @@ func TestAStateThatTheEngineCouldNotWriteIsTakenUp(t *testing.T) {
 }
 
 // TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt has somebody write another state in the middle of an apply, so that
-// what the engine could not write can't be taken up either.
+// what the engine could not write can't be taken up either: neither by a retry, nor by what is pushed.
 func TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
 		id := g.stack("net", sleeping, "")
@@ -245,6 +251,9 @@ func TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt(t *testing.T) {
 		})
 		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
 		g.wantRun(until(t, g.admin, id, ended), "failed", "could not be taken up; a retry tries that again before it plans: ")
+		const left = "has left a state that could not be taken up, and the stack's lacks what it did; retry it"
+		pushed := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": sleeping + "# more\n"}))
+		g.heldSince(pushed, id, left)
 		if _, err := g.act("alice", id, "retry"); err != nil {
 			t.Fatal(err)
 		}
@@ -258,6 +267,59 @@ func TestNothingIsPlannedOnAStateThatLacksWhatWasBuilt(t *testing.T) {
 		if want := []string{"adopt", "adopt-2", "apply", "judge", "plan"}; !slices.Equal(steps, want) {
 			t.Errorf("its steps are %v, want %v", steps, want)
 		}
+		g.heldSince(pushed, id, left)
+		if err := g.as["otto"].Do(t.Context(), "POST", "/stacks/default/net/unlock", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, pushed, ended), "failed", "planning: ") // on what somebody wrote, which is no state that engines read
+	})
+}
+
+// TestAStateThatATaskCouldNotWriteIsTakenUp though its command goes on.
+func TestAStateThatATaskCouldNotWriteIsTakenUp(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		first := g.stack("net", sleeping, "")
+		g.rests(first)
+		if _, err := g.act("bob", first, "discard"); err != nil {
+			t.Fatal(err)
+		}
+		task, err := client.Post[client.RunDetail](t.Context(), g.admin, "/stacks/default/net/runs", map[string]any{"type": "task", "command": "tofu apply -input=false -auto-approve || true"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sleeps := 0
+		if err := eventually(t.Context(), func() (bool, error) {
+			_, sleeps = engineOf(t, task.ID)
+			return sleeps != 0, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		g.wantState(200, "", "otto", "UNLOCK", "?force=true", "")
+		g.wantState(200, "", "otto", "LOCK", "", lockTwo)
+		if err := syscall.Kill(sleeps, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		until(t, g.admin, task.ID, func(r client.RunDetail) bool {
+			return r.Terminal || slices.ContainsFunc(r.Steps, func(s client.Step) bool { return s.Key == "adopt" })
+		})
+		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
+		g.wantRun(until(t, g.admin, task.ID, ended), "finished", "the command is done; the state that the engine could not write was taken up after it")
+		if s := g.stackNow("net"); s.State == nil || s.State.Resources != 1 || s.Lock != "" {
+			t.Errorf("the stack is %+v", s)
+		}
+	})
+}
+
+// TestAnEngineThatCrashesHoldsItsStack as one that was killed does: it has saved nothing. The signal has Go's runtime end it.
+func TestAnEngineThatCrashesHoldsItsStack(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		id := g.stack("net", sleeping, "")
+		engine, _ := g.applies(id)
+		if err := syscall.Kill(engine, syscall.SIGQUIT); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, id, ended), "failed", "the engine ended with exit code 2, which is that of a crash; what it did last may be missing in the state")
+		g.heldSince(g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": sleeping + "# more\n"})), id, "ended before it had saved all that it did")
 	})
 }
 

@@ -45,14 +45,17 @@ func texts(outputs []Output) (said, rest []Output) {
 	return said, rest
 }
 
-// into collects outputs; where that fails, so does a step that had succeeded. A canceled step's outputs are wanted, too: ctx
-// is that of one whose step is lost.
+// into collects outputs; where that fails, so does a step that had succeeded, and the log of any says why. What a step that
+// failed did not write is no failure of that. A canceled step's outputs are wanted, too: ctx is that of one whose step is lost.
 func (c collector) into(ctx context.Context, outputs []Output, result *Result) {
 	err := c.collect(ctx, outputs, result)
-	if err != nil && result.ExitCode == 0 {
-		result.ExitCode, result.Reason, result.Message = 1, ReasonOutput, err.Error()
-		c.note("%s", result.Message)
+	if err == nil {
+		return
 	}
+	if result.ExitCode == 0 {
+		result.ExitCode, result.Reason, result.Message = 1, ReasonOutput, err.Error()
+	}
+	c.note("%s", err.Error())
 }
 
 // collect puts outputs into result. It goes on after an error, and gives all.
@@ -64,7 +67,7 @@ func (c collector) collect(ctx context.Context, outputs []Output, result *Result
 	for _, o := range outputs {
 		err := c.patiently(ctx, func() error { return c.one(ctx, o, result) })
 		if errors.Is(err, fs.ErrNotExist) {
-			if o.Optional {
+			if o.Optional || result.ExitCode != 0 {
 				continue
 			}
 			err = fault.Errorf(fault.Invalid, "it is missing: the step did not write %s", o.Path)

@@ -230,6 +230,25 @@ func TestOutputsOfAHostileStep(t *testing.T) {
 	}
 }
 
+// TestAnOutputThatCannotBeTakenIsToldOfAStepThatFails, too, which keeps its own reason. What it did not write is not missed.
+func TestAnOutputThatCannotBeTakenIsToldOfAStepThatFails(t *testing.T) {
+	t.Parallel()
+	b := start(t, nil)
+	j := sh("truncate -s 3000000 large; printf small > small; exit 7")
+	j.Outputs = []Output{
+		{Name: "big", Path: "large", Kind: OutputFile, MaxBytes: 1 << 20, Optional: true}, {Name: "none", Path: "none", Kind: OutputFile},
+		{Name: "small", Path: "small", Kind: OutputText},
+	}
+	b.hub.offer("fails", j)
+	result, log := b.hub.result(t, "fails")
+	if result.ExitCode != 7 || result.Reason != "" || result.Message != "" || len(result.Artifacts) > 0 || result.Outputs["small"] != "small" {
+		t.Errorf("it gave %+v", result)
+	}
+	if strings.Count(log, "output big: large has 3000000 bytes; 1048576 are allowed") != 1 || strings.Contains(log, "none") {
+		t.Errorf("its log is %q", log)
+	}
+}
+
 func TestCancelEndsTheStepAndIsReported(t *testing.T) {
 	t.Parallel()
 	for name, tell := range map[string]func(*hub){

@@ -50,7 +50,7 @@ func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error)
 			return run.Run{}, fault.Wrap(err, "destroy %s, which depends on %s", name, r)
 		}
 	}
-	kept, err := s.cascade(ctx, r.String(), actor.From(ctx).ID, ref.NewID("cas", s.Now()))
+	kept, err := s.cascading(ctx, r.String(), actor.From(ctx).ID, ref.NewID("cas", s.Now()), true)
 	if err != nil {
 		return run.Run{}, err
 	}
@@ -81,7 +81,13 @@ func (s *Service) DestroyAll(ctx context.Context, r ref.Entity) (run.Run, error)
 // cascade begins the runs that are due of a destruction from the far end, once for each cause. It gives why one of them could
 // not begin, which that stack says, too.
 func (s *Service) cascade(ctx context.Context, root, author, cause string) (kept, err error) {
-	var due []Stack
+	return s.cascading(ctx, root, author, cause, false)
+}
+
+// cascading is cascade; where a person has just ordered all of it, that lets stacks go on that are held by then. What holds
+// one later nobody has seen.
+func (s *Service) cascading(ctx context.Context, root, author, cause string, ordered bool) (kept, err error) {
+	var due, later []Stack
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		all, err := reached(ctx, tx, "upstream", root)
 		if err != nil {
@@ -111,8 +117,11 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) (kept
 			if err != nil {
 				return err
 			}
-			if there && len(standing) == 0 && len(open) == 0 {
+			switch {
+			case there && len(standing) == 0 && len(open) == 0:
 				due = append(due, stack)
+			case there:
+				later = append(later, stack)
 			}
 		}
 		return nil
@@ -148,7 +157,7 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) (kept
 			_, _, err = s.startOrigin(ctx, tx, now, Destroy, from, key, author, ready, func(_ *run.New, in *Input) {
 				in.Cascade, in.TriggeredBy = root, author
 			})
-			if err == nil { // a person has ordered it, for all of them
+			if err == nil && ordered {
 				err = s.letGoOn(ctx, tx, stack.Ref, "")
 			}
 			return err
@@ -157,7 +166,17 @@ func (s *Service) cascade(ctx context.Context, root, author, cause string) (kept
 			return kept, err
 		}
 	}
-	return kept, nil
+	if !ordered || kept != nil {
+		return kept, nil
+	}
+	return nil, s.DB.Write(ctx, func(tx *store.Tx) error {
+		for _, stack := range later {
+			if err := s.letGoOn(ctx, tx, stack.Ref, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // upon gives the stacks with resources that depend on one.

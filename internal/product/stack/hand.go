@@ -37,6 +37,9 @@ func (s *Service) freeByHand(ctx context.Context, tx *store.Tx, stack Stack, id 
 	if err := s.unsayKept(ctx, tx, stack, id); err != nil {
 		return err
 	}
+	if err := s.lookAtSetOf(ctx, tx, stack.Ref.String()); err != nil { // that may have wanted to take it away
+		return err
+	}
 	return s.Runs.FreeTx(ctx, tx, LockName(stack.Ref), id)
 }
 

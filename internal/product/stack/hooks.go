@@ -117,6 +117,7 @@ roadbed_now=
 roadbed_at=$PWD
 roadbed_end() {
   roadbed_code=$?
+  [ -z "${roadbed_home:-}" ] || roadbed_leave
   if [ -n "$roadbed_now" ]; then
     [ "$roadbed_code" != 0 ] && roadbed_said="failed with exit status $roadbed_code" || roadbed_said="ended the step before its work was done"
     echo "roadbed: $roadbed_now $roadbed_said" >&2

@@ -182,7 +182,8 @@ export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
 const applyScript = applyBegin + begin + backend + applyPrepare + applyIt + phaseDone
 
 const applyBegin = `rm -f errored.tfstate
-`
+roadbed_into=$PWD
+` + leaving
 
 const applyPrepare = `
 if [ -n "$ROADBED_ALONE" ] && [ ! -e .terraform.lock.hcl ]; then
@@ -194,7 +195,7 @@ fi
 
 const applyIt = `
 roadbed_phase apply
-"$ROADBED_ENGINE" apply -input=false -no-color -auto-approve -lock-timeout=10m "$ROADBED_WORK/plan.bin"
+` + nothingLeft + `roadbed_engine apply -input=false -no-color -auto-approve -lock-timeout=10m "$ROADBED_WORK/plan.bin"
 `
 
 // override puts the platform's own backend in place of any that the configuration names.
@@ -323,9 +324,7 @@ func applyStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := engineJob(r, in, in.Given.applying(before, after))
 	in.give(r, &job, true)
 	m.take(in, &job)
-	job.Outputs = []worker.Output{
-		{Name: "errored-state", Path: path.Join("/work/source", in.Path, "errored.tfstate"), Kind: "file", MaxBytes: 64 << 20, Optional: true}, engineSaid,
-	}
+	job.Outputs = append(leftIn(path.Join("/work/source", in.Path)), engineSaid)
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, before, after)...)
 	return run.Step{Key: stepKey("apply", n), Title: "Apply", Group: "apply", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }

@@ -32,7 +32,7 @@ type keeper interface {
 // applied is what a keeper is told of an apply.
 type applied struct {
 	keep    []byte // of its plan
-	left    []byte // the apply's artifact "left"
+	left    []byte // the apply's artifact pulumiExport
 	outputs []byte // and "outputs"
 	done    bool
 }
@@ -129,7 +129,7 @@ func afterKeep(v *run.View, in Input, step *run.Step, n int) (done bool, err err
 	switch keep := v.Step(stepKey("keep", n)); {
 	case keep == nil:
 		told := KeepInput{
-			Run: v.Run.ID, Left: step.Result.Artifacts["left"].Digest, Outputs: step.Result.Artifacts["outputs"].Digest,
+			Run: v.Run.ID, Left: step.Result.Artifacts[pulumiExport].Digest, Outputs: step.Result.Artifacts["outputs"].Digest,
 			Done: step.State == run.StepSucceeded,
 		}
 		if verdict, err := verdictOf(v, n); err == nil {

@@ -211,6 +211,11 @@ func (s *Service) stop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 // documentChanged keeps the row of a stack, in the transaction of its document, and asks for a look at its branch.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	if c.New == nil {
+		if ctx.Value(bySet{}) != nil {
+			if err := s.mayGo(ctx, tx, c.Ref); err != nil {
+				return err
+			}
+		}
 		if of, is := ctx.Value(takenAway{}).(run.Run); is && of.Subject == c.Ref.String() {
 			if _, err := s.mayTakeAway(ctx, tx, of, tx.ForUpdate()); err != nil {
 				return err

@@ -74,8 +74,8 @@ func (p *play) report() {
 		s.State = rapid.SampledFrom(ends).Draw(p.T, s.Key)
 		s.Reason, s.Ended = "said by "+s.Key, p.now
 		switch {
-		case s.State == run.StepFailed && strings.HasPrefix(s.Key, "apply") && rapid.Bool().Draw(p.T, "errored"):
-			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{"errored-state": {Digest: fmt.Sprintf("state of %d", p.rounds)}}}
+		case (strings.HasPrefix(s.Key, "task") || s.State == run.StepFailed && strings.HasPrefix(s.Key, "apply")) && rapid.Bool().Draw(p.T, "errored"):
+			s.Result = worker.Result{Artifacts: map[string]worker.Artifact{erroredState: {Digest: fmt.Sprintf("state of %d", p.rounds)}}}
 		case s.State != run.StepSucceeded:
 		case s.Key == stepApproval:
 			said := rapid.IntRange(0, 5).Draw(p.T, "approval")
@@ -217,7 +217,7 @@ func (p *play) check() {
 		if (name == "apply" || name == "task") && s.MaxAttempts != 1 {
 			p.Fatalf("step %s may be done %d times", s.Key, s.MaxAttempts)
 		}
-		if p.in.Type == Task && slices.Contains([]string{"plan", "show", "judge", "apply", "adopt"}, name) || p.in.Type != Task && name == "task" || onlyPlans(p.in.Type) && name == "apply" {
+		if p.in.Type == Task && slices.Contains([]string{"plan", "show", "judge", "apply"}, name) || p.in.Type != Task && name == "task" || onlyPlans(p.in.Type) && name == "apply" {
 			p.Fatalf("a run of type %s has the step %s", p.in.Type, s.Key)
 		}
 	}
@@ -281,10 +281,13 @@ func (p *play) check() {
 		}
 	}
 	for n := 1; n < p.rounds; n++ { // what is planned again is planned on all that was built
-		if apply := v.Step(stepKey("apply", n)); apply != nil && len(apply.Result.Artifacts) > 0 && apply.State == run.StepFailed {
-			try := adoption(v, apply.Result.Artifacts["errored-state"].Digest)
-			if try == nil || try.State != run.StepSucceeded {
-				p.Fatalf("it plans again, and the state that apply %d could not write was not taken up", n)
+		for _, name := range []string{"apply", "task"} {
+			step := v.Step(stepKey(name, n))
+			if step == nil || step.Result.Artifacts[erroredState].Digest == "" {
+				continue
+			}
+			if try := adoption(v, step.Result.Artifacts[erroredState].Digest); try == nil || try.State != run.StepSucceeded {
+				p.Fatalf("it goes on, and the state that %s could not write was not taken up", step.Key)
 			}
 		}
 	}
@@ -319,6 +322,9 @@ func (p *play) check() {
 			p.Fatal("a state that could not be written is not taken up")
 		}
 	case finished:
+		if lost := lostState(v, p.rounds); lost != "" {
+			p.Fatalf("it finished, and %s was not taken up", lost)
+		}
 		applied, verdict := p.step("apply"), p.verdict[p.rounds]
 		done := applied != nil && applied.State == run.StepSucceeded
 		if !done && !onlyPlans(p.in.Type) && !verdict.Summary.Empty() {
@@ -488,7 +494,7 @@ func TestARetryTakesUpTheStateBeforeItPlans(t *testing.T) {
 	end("judge", run.StepSucceeded, made())
 	v.Reviews = append(v.Reviews, run.Review{Verdict: "confirm", State: unconfirmed, Time: v.Now})
 	settle()
-	end("apply", run.StepFailed, made("errored-state"))
+	end("apply", run.StepFailed, made(erroredState))
 	end("adopt", run.StepFailed, worker.Result{})
 	for _, key := range []string{"adopt", "adopt-2"} {
 		if v.Run.State != failed || !strings.Contains(v.Run.Reason, notTakenUp+"said by "+key) {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -215,6 +216,13 @@ func TestAPushThatSpeaksTwiceHasItsRun(t *testing.T) {
 // TestWhichEndsMayHaveLostSomething of steps that change what is there.
 func TestWhichEndsMayHaveLostSomething(t *testing.T) {
 	t.Parallel()
+	lost := func(said string, taken ...string) worker.Result {
+		r := worker.Result{ExitCode: 1, Outputs: map[string]string{outputLost: said + "\n"}, Artifacts: map[string]worker.Artifact{}}
+		for _, name := range taken {
+			r.Artifacts[name] = worker.Artifact{Digest: "of " + name}
+		}
+		return r
+	}
 	for name, c := range map[string]struct {
 		state  run.StepState
 		result worker.Result
@@ -226,12 +234,138 @@ func TestWhichEndsMayHaveLostSomething(t *testing.T) {
 		"canceled":                          {run.StepCanceled, worker.Result{Reason: "canceled"}, false},
 		"canceled and killed":               {run.StepCanceled, worker.Result{Reason: "canceled", ExitCode: 137}, true},
 		"succeeded":                         {run.StepSucceeded, worker.Result{}, false},
+		"killed":                            {run.StepFailed, worker.Result{ExitCode: 137}, true},
+		"the last signal":                   {run.StepFailed, worker.Result{ExitCode: 192}, true},
+		"a code of a program's own":         {run.StepFailed, worker.Result{ExitCode: 193}, false},
+		"Ansible's":                         {run.StepFailed, worker.Result{ExitCode: 250}, false},
+		"Pulumi's, and that of ssh":         {run.StepFailed, worker.Result{ExitCode: 255}, false},
+		"an engine that crashed":            {run.StepFailed, lost("the engine ended with exit code 11"), true},
+		"a state that was not taken":        {run.StepFailed, lost("the engine has left a state"), true},
+		"of a command that went on":         {run.StepSucceeded, lost("the engine has left a state"), true},
+		"a state that was taken":            {run.StepFailed, lost("the engine has left a state", erroredState), false},
+		"one of two states":                 {run.StepFailed, lost("the engine has left a state\nand another", erroredState), true},
+		"Pulumi's end was exported":         {run.StepFailed, lost("Pulumi has begun", pulumiExport), false},
 	} {
 		step := &run.Step{State: c.state, Result: c.result, Started: time.Now(), Job: worker.Job{Changes: true}}
 		if got := unsaved(step); got != c.want {
 			t.Errorf("%s: %t", name, got)
 		}
 	}
+}
+
+// step keeps a step as its row has it.
+func (r rows) step(of, key, state string, position int, job worker.Job, result worker.Result) {
+	r.Helper()
+	told := func(v any) string {
+		text, err := json.Marshal(v)
+		if err != nil {
+			r.Fatal(err)
+		}
+		return string(text)
+	}
+	r.exec(`INSERT INTO run_steps (id, run, key, title, state, reason, attempt, max_attempts, pool, priority, kind, job, result, position, step_group, data, ready, started, ended,
+ lease_expires, cancel_requested, worker) VALUES ($1,$2,$3,'',$4,'',1,1,'',0,$5,$6,$7,$8,'','',1,1,1,0,0,'')
+ ON CONFLICT (run, key) DO UPDATE SET state=excluded.state, result=excluded.result`, "of "+of+" "+key, of, key, state, job.Kind, told(job), told(result), position)
+}
+
+// TestAStackIsHeldWhileItsStateLacksSomething that its newest apply is known to have left, until that is taken up or kept.
+func TestAStackIsHeldWhileItsStateLacksSomething(t *testing.T) {
+	t.Parallel()
+	changes := worker.Job{Kind: worker.KindCommand, Changes: true}
+	adopts, keeps := worker.Job{Kind: worker.KindPlatform, Action: ActionAdopt}, worker.Job{Kind: worker.KindPlatform, Action: ActionKeep}
+	failedWith := worker.Result{ExitCode: 1, Artifacts: map[string]worker.Artifact{erroredState: {Digest: "a state"}}}
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		inRows(t, db, func(r rows) {
+			stack := r.stack("net", "default", "{}")
+			r.run("run_1", stack, Tracked, failed)
+			r.exec("INSERT INTO run_locks (name, run, taken) VALUES ('a lock', 'run_1', 1)")
+			one := run.Run{ID: "run_1", Lock: "a lock", Subject: stack.Ref.String(), Input: []byte(`{"type":"tracked"}`)}
+			lacks := func(state, reason, want string) {
+				t.Helper()
+				one.State, one.Reason = state, reason
+				why, err := r.s.lacks(t.Context(), r.tx, one)
+				if err != nil || !strings.Contains(why, want) || (want == "") != (why == "") {
+					t.Errorf("of one that is %s (%s) the state lacks %q, %v; want %q", state, reason, why, err, want)
+				}
+			}
+			const left = "run run_1 has left a state that could not be taken up"
+			lacks(failed, "", "")
+			r.step("run_1", "apply", "failed", 1, changes, failedWith)
+			lacks(failed, "", left) // nobody could try
+			r.step("run_1", "adopt", "failed", 2, adopts, worker.Result{})
+			lacks(failed, "", left)
+			lacks(canceled, "canceled", left)                  // while it waited to try again
+			lacks(canceled, stoppedWhile+performing, left)     // a task
+			lacks(canceled, stoppedWhile+performing+"!", left) // and what is said of it
+			lacks(finished, "", "")
+			r.exec("UPDATE run_locks SET run = 'run_2'")
+			lacks(canceled, "canceled", "") // another is at work
+			r.exec("UPDATE run_locks SET run = 'run_1'")
+			r.step("run_1", "adopt-2", "succeeded", 3, adopts, worker.Result{})
+			lacks(failed, "", "")
+			r.step("run_1", "apply-2", "failed", 4, changes, failedWith)
+			lacks(failed, "", left)
+			r.step("run_1", "adopt-3", "succeeded", 5, adopts, worker.Result{})
+			lacks(failed, "", "")
+			r.step("run_1", "apply-3", "failed", 6, changes, worker.Result{ExitCode: 137})
+			lacks(failed, "", "run run_1 was killed")
+			lacks(canceled, "canceled", "")
+
+			kept := func(vendor, keep, want string) {
+				t.Helper()
+				one.Input = []byte(`{"type":"tracked","vendor":` + vendor + `}`)
+				r.step("run_1", "apply-4", "succeeded", 7, changes, worker.Result{})
+				if keep != "" {
+					r.step("run_1", "keep-4", keep, 8, keeps, worker.Result{})
+				}
+				lacks(failed, "", want)
+			}
+			const unkept = "run run_1 has left what could not be kept, and the state lacks what it did; retry it"
+			kept(`{"kubernetes":{}}`, "", unkept)
+			kept(`{"kubernetes":{}}`, "failed", unkept)
+			kept(`{"pulumi":{"stackName":"a"}}`, "failed", unkept)
+			kept(`{"pulumi":{"stackName":"a","loginUrl":"https://pulumi.example"}}`, "failed", "")
+			kept(`{"ansible":{"playbook":"a"}}`, "failed", "") // whose next plan stands on nothing that is kept
+			kept(`{"kubernetes":{}}`, "waiting", unkept)
+			kept(`{"kubernetes":{}}`, "succeeded", "")
+			r.step("run_1", "apply-4", "failed", 7, changes, worker.Result{ExitCode: 1, Outputs: map[string]string{outputLost: "Pulumi has begun\n"}})
+			one.Input = []byte(`{"type":"tracked","vendor":{"pulumi":{"stackName":"a"}}}`)
+			lacks(failed, "", "run run_1 ended before it had saved all that it did")
+		})
+	}, run.Migrations(), Migrations())
+}
+
+// TestASetLeavesAStackWhoseStateIsLocked, also where it was locked since the set has looked.
+func TestASetLeavesAStackWhoseStateIsLocked(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		inRows(t, db, func(r rows) {
+			stack := r.stack("net", "default", "{}")
+			by := ref.NewID(ref.Run, time.Now())
+			locked := func(id, run, info string) {
+				r.exec("DELETE FROM stack_locks")
+				r.exec("INSERT INTO stack_locks (stack, lock_id, info, run, actor, created) VALUES ($1,$2,$3,$4,'system',1)", stack.Ref.String(), id, info, run)
+			}
+			for _, c := range []struct{ id, run, info, want string }{
+				{lockOf(by), "", `{"Info":"run 1 was killed"}`, "the lock of its state is kept: run 1 was killed"},
+				{handLock + "otto", "", `{"Who":"otto"}`, "the lock of its state is held by hand: otto"},
+				{"an engine's", "", "{}", "the lock of its state is held"},
+				{"of a step that is gone", by, "{}", ""},
+			} {
+				locked(c.id, c.run, c.info)
+				if why, err := r.s.holds(t.Context(), r.tx, stack); err != nil || why != c.want {
+					t.Errorf("%s: it stays since %q, %v; want %q", c.id, why, err, c.want)
+				}
+				if c.want == "" {
+					continue
+				}
+				err := r.s.documentChanged(context.WithValue(t.Context(), bySet{}, true), r.tx, document.Change{Ref: stack.Ref, Space: "default", Source: setPrefix + "default/all"})
+				if now, fails := getStack(t.Context(), r.tx, stack.Ref, ""); !fault.Is(err, fault.Conflict) || !strings.Contains(fault.Message(err), c.want) || fails != nil || now.Deleted {
+					t.Errorf("%s: it is deleted: %v, %v", c.id, err, fails)
+				}
+			}
+		})
+	}, run.Migrations(), Migrations())
 }
 
 // TestWhatFollowsStaysInItsWorkflow, so that trigger policies and dependencies together come to an end.

@@ -95,14 +95,22 @@ if [ "$ROADBED_ALL_GOES" = yes ]; then
   if comm -13 "$beside/reviewed" "$beside/now" | grep . >&2; then
     roadbed_fail 94 "this would be destroyed, too, and was not reviewed; start a new run"
   fi
+  ` + pulumiBegun + `
   heard p destroy --yes --skip-preview --refresh || code=$?
 else
+  ` + pulumiBegun + `
   heard p up --yes --refresh --plan="$ROADBED_WORK/plan.bin" || code=$?
 fi
 ` + pulumiLeave + `
 [ "$code" = 0 ] || pulumi_fails "$code"
 [ "$left" = 0 ] || exit "$left"
 `
+
+// pulumiBegun tells of what may be there until what is exported of it is taken, where nobody else keeps the state.
+const pulumiBegun = `[ -n "$ROADBED_LOGIN" ] || echo "Pulumi has begun, and what it left could not be exported" > "$ROADBED_WORK/lost"`
+
+// pulumiExport is the artifact that is a deployment as it was exported.
+const pulumiExport = "left"
 
 const pulumiLeave = `
 left=0
@@ -231,7 +239,7 @@ func (t pulumiTool) applyStep(r *run.Run, in Input, m made, n int) run.Step {
 
 func pulumiLeft() []worker.Output {
 	return []worker.Output{
-		{Name: "left", Path: "/work/engine/left.json", Kind: worker.OutputFile, MaxBytes: StateLimit / 2, Optional: true},
+		{Name: pulumiExport, Path: "/work/engine/left.json", Kind: worker.OutputFile, MaxBytes: StateLimit / 2, Optional: true}, lostSaid,
 		{Name: "outputs", Path: "/work/engine/outputs.json", Kind: worker.OutputFile, MaxBytes: 4 << 20, Optional: true},
 	}
 }
@@ -239,7 +247,7 @@ func pulumiLeft() []worker.Output {
 // taskStep keeps what a task has made of the state, such as pulumi state delete.
 func (t pulumiTool) taskStep(r *run.Run, in Input, m made, n int) run.Step {
 	// In a condition, as before ||, a shell would go on after a command that fails.
-	do := "set +e\n(\nset -e\n" + performTask + "\n)\ncode=$?\nset -e\n" + pulumiLeave + "[ \"$code\" = 0 ] || exit \"$code\"\n[ \"$left\" = 0 ] || exit \"$left\"\n"
+	do := pulumiBegun + "\nset +e\n(\nset -e\n" + performTask + "\n)\ncode=$?\nset -e\n" + pulumiLeave + "[ \"$code\" = 0 ] || exit \"$code\"\n[ \"$left\" = 0 ] || exit \"$left\"\n"
 	job := t.job(r, in, m, in.Given.laid(parts{begin: pulumiBegin, initialize: in.configured(), do: do}, atBeforePerform, atAfterPerform))
 	job.Outputs = pulumiLeft()
 	return toolTask(r, in, job, n)

@@ -240,11 +240,13 @@ func TestADestructionTakesWhatWasReviewed(t *testing.T) {
 		name, now string
 		code      int
 		tells     string
+		login     string
 	}{
-		{"the same", said("b", "a"), 0, "destroys"},
-		{"less", said("a"), 0, "destroys"},
-		{"more", said("a", "b", "c"), 94, "Item::c\"\nthis would be destroyed, too, and was not reviewed"},
-		{"unknown", "", 1, "not now"},
+		{"the same", said("b", "a"), 0, "destroys", ""},
+		{"less", said("a"), 0, "destroys", ""},
+		{"of another backend", said("a"), 0, "destroys", "https://pulumi.example"},
+		{"more", said("a", "b", "c"), 94, "Item::c\"\nthis would be destroyed, too, and was not reviewed", ""},
+		{"unknown", "", 1, "not now", ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -264,10 +266,14 @@ p() {
 }
 `
 			sh := exec.CommandContext(t.Context(), "/bin/sh", "-c", fake+failing+hearing+pulumiFails+pulumiUpdate)
-			sh.Env = []string{"PATH=" + os.Getenv("PATH"), "ROADBED_WORK=" + dir, "ROADBED_ALL_GOES=yes", "ROADBED_LOGIN="}
+			sh.Env = []string{"PATH=" + os.Getenv("PATH"), "ROADBED_WORK=" + dir, "ROADBED_ALL_GOES=yes", "ROADBED_LOGIN=" + c.login}
 			told, err := sh.CombinedOutput()
 			if sh.ProcessState == nil || sh.ProcessState.ExitCode() != c.code || !strings.Contains(string(told), c.tells) || strings.Contains(string(told), "destroys") != (c.code == 0) {
 				t.Errorf("it ends with %v and says\n%s", err, told)
+			}
+			lost, _ := os.ReadFile(filepath.Join(dir, "lost")) // what is missing is nothing
+			if begun := c.code == 0 && c.login == ""; strings.HasPrefix(string(lost), "Pulumi has begun") != begun {
+				t.Errorf("of what may be lost it tells %q", lost)
 			}
 		})
 	}

@@ -1,10 +1,12 @@
 package stack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -151,13 +153,19 @@ func (s *Service) reconcileSet(ctx context.Context, name string) error {
 	if t.Deleted {
 		most = 0 // all
 	}
-	out, err := s.Documents.Bring(ctx, catalog.Set{
+	out, err := s.Documents.Bring(context.WithValue(ctx, bySet{}, true), catalog.Set{
 		Space: t.Space, Source: setPrefix + r.Namespace + "/" + r.Name, Documents: docs, Keep: kept, Whole: true, MostGone: most,
 		Still: func(ctx context.Context, tx *store.Tx) error { return s.stillLooks(ctx, tx, t) },
 	})
 	if err != nil {
 		return ignoreTakenOver(err)
 	}
+	since, err := s.stay(ctx, t, members, now, found, apart.ignored)
+	if err != nil {
+		return err
+	}
+	maps.Copy(since, kept)
+	kept = since
 	next, had := make([]member, 0, len(now)), map[string]bool{}
 	for _, m := range members {
 		had[m.Stack] = true
@@ -404,7 +412,34 @@ func (s *Service) holds(ctx context.Context, tx *store.Tx, stack Stack) (string,
 	if err != nil || len(open.Runs) > 0 {
 		return underWay, err
 	}
-	return "", nil
+	l, err := getLock(ctx, tx, stack.Ref, "")
+	if fault.Is(err, fault.NotFound) || err == nil && l.Run != "" { // of a step that has ended
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	why, err := s.lockedByHand(ctx, tx, stack.Ref.String())
+	return "the lock of its state " + cmp.Or(why, "is held"), err
+}
+
+// bySet is by what the transaction that deletes a document knows that its set takes it away.
+type bySet struct{}
+
+// mayGo is asked in that transaction: what holds a stack may have come since the set has looked.
+func (s *Service) mayGo(ctx context.Context, tx *store.Tx, r ref.Entity) error {
+	stack, err := getStack(ctx, tx, r, tx.ForUpdate())
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	why, err := s.holds(ctx, tx, stack)
+	if err == nil && why != "" {
+		err = fault.Errorf(fault.Conflict, "%s", why)
+	}
+	return err
 }
 
 // lookAtSetOf has the set look again that a stack is of: now that the stack holds nothing, the set may take it away.

@@ -238,17 +238,23 @@ func advance(v *run.View) error {
 		if v.Open() > 0 {
 			return nil
 		}
+		more := ""
 		if task := v.Step(stepKey("task", max(round(v), 1))); task != nil && v.Run.State == performing { // it may have changed the state
 			if kept, err := afterKeep(v, in, task, max(round(v), 1)); err != nil || !kept {
 				return err
 			}
+			done, _, said := takeUp(v, task, max(round(v), 1))
+			if !done {
+				return nil
+			}
+			more = said
 		}
 		why := "canceled"
 		switch v.Run.State {
 		case planning, judging, performing:
 			why = stoppedWhile + v.Run.State
 		}
-		return v.To(canceled, why)
+		return v.To(canceled, why+more)
 	}
 	n := max(round(v), 1)
 	switch v.Run.State {
@@ -399,8 +405,12 @@ func afterApply(v *run.View, in Input, n int) error {
 	if kept, err := afterKeep(v, in, step, n); err != nil || !kept {
 		return err
 	}
+	done, whole, more := takeUp(v, step, n)
+	if !done {
+		return nil
+	}
 	if step.State != run.StepSucceeded {
-		return afterFailure(v, in, step, n)
+		return end(v, in, failed, "applying: "+reason(step)+more)
 	}
 	var out Output
 	if len(v.Run.Output) > 0 {
@@ -408,16 +418,27 @@ func afterApply(v *run.View, in Input, n int) error {
 			return err
 		}
 	}
-	return end(v, in, finished, "applied: "+out.Summary.String())
+	return end(v, in, endOf(whole), "applied: "+out.Summary.String()+more)
 }
 
-// lostState gives the state of a failed apply that its engine could not write, until it is taken up; "" for none.
+// endOf gives how a run ends that has done its work: that its state lacks something is a failure.
+func endOf(whole bool) string {
+	if !whole {
+		return failed
+	}
+	return finished
+}
+
+// lostState gives the state that the engine of an apply, or of a task, could not write, until it is taken up; "" for none.
 func lostState(v *run.View, n int) string {
-	apply := v.Step(stepKey("apply", n))
-	if apply == nil {
+	step := v.Step(stepKey("apply", n))
+	if step == nil {
+		step = v.Step(stepKey("task", n))
+	}
+	if step == nil {
 		return ""
 	}
-	lost := apply.Result.Artifacts["errored-state"].Digest
+	lost := step.Result.Artifacts[erroredState].Digest
 	if try := adoption(v, lost); try != nil && try.State == run.StepSucceeded {
 		return ""
 	}
@@ -439,7 +460,7 @@ func adoption(v *run.View, state string) *run.Step {
 	}
 }
 
-// beforePlan plans on a state that has all that was built: a retry takes up first what an apply could not write.
+// beforePlan plans on a state that has all that was built: a retry takes up first what could not be written.
 func beforePlan(v *run.View, in Input, n int) error {
 	if in.Given.Wrong != "" {
 		return v.To(failed, in.Given.Wrong)
@@ -479,29 +500,30 @@ func beforePlan(v *run.View, in Input, n int) error {
 }
 
 // notTakenUp comes before why a state could not be taken up.
-const notTakenUp = "the state that the engine could not write is the artifact errored-state of the apply, and could not be taken up; a retry tries that again before it plans: "
+const notTakenUp = "the state that the engine could not write is the artifact errored-state of its step, and could not be taken up; a retry tries that again before it plans: "
 
-// afterFailure takes up the state that an engine could not write: what it says was built is there.
-func afterFailure(v *run.View, in Input, apply *run.Step, n int) error {
-	why := "applying: " + reason(apply)
-	if _, ok := apply.Result.Artifacts["errored-state"]; !ok {
-		if unsaved(apply) {
-			why += "; " + perhapsMissing
-		}
-		return end(v, in, failed, why)
+// takeUp takes up the state that an engine could not write: what it says was built is there. It tells whether that is done,
+// whether the state has all that the step did, and what of it goes behind why the run ends.
+func takeUp(v *run.View, step *run.Step, n int) (done, whole bool, more string) {
+	more = missing(step)
+	if _, ok := step.Result.Artifacts[erroredState]; !ok {
+		return true, more == "", more
 	}
 	lost := lostState(v, n)
 	if lost == "" {
-		return end(v, in, failed, why+"; the state that the engine could not write was taken up after it")
+		if more = ""; untaken(step) != "" {
+			more = missing(step)
+		}
+		return true, more == "", "; the state that the engine could not write was taken up after it" + more
 	}
 	switch try := adoption(v, lost); {
 	case try == nil:
 		v.Add(adoptStep(v, lost))
-		return nil
+		return false, false, ""
 	case !try.State.Done():
-		return nil
+		return false, false, ""
 	default:
-		return end(v, in, failed, why+"; "+notTakenUp+try.Reason)
+		return true, false, "; " + notTakenUp + try.Reason
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
-	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -13,21 +13,22 @@ const maxCommand = 8 << 10
 
 // performing gives what a task runs: a command beside the configuration, with the stack's state at hand.
 func (g Given) performing() string {
-	return begin + backend + hooking + g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(atBeforePerform) + performIt + g.around(atAfterPerform) + phaseDone
+	return "roadbed_into=$ROADBED_WORK\n" + leaving + begin + backend + hooking + g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(atBeforePerform) +
+		performIt + g.around(atAfterPerform) + phaseDone
 }
 
 const performIt = `
 roadbed_phase command
-tofu() { "$ROADBED_ENGINE" "$@"; }
-terraform() { "$ROADBED_ENGINE" "$@"; }
-` + performTask
+tofu() { roadbed_engine "$@"; }
+terraform() { roadbed_engine "$@"; }
+` + nothingLeft + performTask
 
 // taskStep has one attempt, as an apply: a command may change anything.
 func taskStep(r *run.Run, in Input, n int) run.Step {
 	job := engineJob(r, in, in.Given.performing())
 	in.give(r, &job, true)
 	job.Env["ROADBED_TASK"] = in.Command
-	job.Outputs = append([]worker.Output{engineSaid}, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)...)
+	job.Outputs = append(append(leftIn(execute.WorkDir), engineSaid), in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)...)
 	return run.Step{Key: stepKey("task", n), Title: "Run the command", Group: "task", Pool: in.Pool, MaxAttempts: 1, Job: job}
 }
 
@@ -56,11 +57,12 @@ func afterTask(v *run.View, in Input, n int) error {
 	if kept, err := afterKeep(v, in, step, n); err != nil || !kept {
 		return err
 	}
+	done, whole, more := takeUp(v, step, n)
 	switch {
-	case unsaved(step):
-		return end(v, in, failed, "the command: "+reason(step)+"; "+perhapsMissing)
+	case !done:
+		return nil
 	case step.State != run.StepSucceeded:
-		return end(v, in, failed, "the command: "+reason(step))
+		return end(v, in, failed, "the command: "+reason(step)+more)
 	}
-	return end(v, in, finished, "the command is done")
+	return end(v, in, endOf(whole), "the command is done"+more)
 }

@@ -8,29 +8,73 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-// An apply that was killed, or whose worker was lost, may have built what the state does not have. Its run keeps the lock of
-// the stack and of the state beyond its end, as a person's lock would: what a push asks for waits, and is not applied on such
-// a state by itself. Who retries that run, begins one by hand or unlocks the state lets all go on. Who locks the state takes
-// the lock over.
+// An apply that was killed, or whose worker was lost, may have built what the state does not have; one whose state could not
+// be taken up, or kept, has. Its run keeps the lock of the stack and of the state beyond its end, as a person's lock would:
+// what a push asks for waits, and is not applied on such a state by itself. Who retries that run, begins one by hand or
+// unlocks the state lets all go on. Who locks the state takes the lock over.
 
 // unsaved tells whether a step that changes what is there has ended in a way in which its program could not save what it did.
 func unsaved(step *run.Step) bool {
-	switch {
-	case !step.Job.Changes || step.Started.IsZero():
+	if !step.Job.Changes || step.Started.IsZero() {
 		return false
-	case (step.State == run.StepFailed || step.State == run.StepCanceled) && step.Result.ExitCode == 0 && step.Result.Reason == "": // its worker was lost
-		return true
 	}
-	return (step.State == run.StepFailed || step.State == run.StepCanceled) && step.Result.ExitCode > 128
+	return untaken(step) != "" || killed(step)
+}
+
+// killed tells whether a step's program was ended by a signal, or its worker was lost. Programs have codes of their own above
+// those of signals.
+func killed(step *run.Step) bool {
+	if step.State != run.StepFailed && step.State != run.StepCanceled {
+		return false
+	}
+	code := step.Result.ExitCode
+	return code == 0 && step.Result.Reason == "" || code > 128 && code <= 192
+}
+
+// outputLost is where a step tells, in a line each, of states that its program could not write, or of an end that is none of the
+// program's own.
+const outputLost = "lost"
+
+// erroredState is the artifact that is the state that an engine could not write.
+const erroredState = "errored-state"
+
+var lostSaid = worker.Output{Name: outputLost, Path: "/work/lost", Kind: worker.OutputText, MaxBytes: 64 << 10, Optional: true}
+
+// untaken gives what a step tells of states that were not taken from it; "" for nothing.
+func untaken(step *run.Step) string {
+	said := strings.TrimSpace(step.Result.Outputs[outputLost])
+	taken := 0
+	for _, name := range []string{erroredState, pulumiExport} {
+		if step.Result.Artifacts[name].Digest != "" {
+			taken++
+		}
+	}
+	if said == "" || strings.Count(said, "\n") < taken {
+		return ""
+	}
+	return said
 }
 
 // perhapsMissing is what is known of such an end.
 const perhapsMissing = "what it did last may be missing in the state, so that the stack is locked for what comes by itself: look at what is there, and retry this run, begin another one by hand, or unlock the state"
+
+// missing gives what of a step's end goes behind why it failed; "" where it could save what it did.
+func missing(step *run.Step) string {
+	if !unsaved(step) {
+		return ""
+	}
+	if said := untaken(step); said != "" {
+		first, _, _ := strings.Cut(said, "\n")
+		return "; " + cut(first, 300) + "; " + perhapsMissing
+	}
+	return "; " + perhapsMissing
+}
 
 // lockOf is the lock that a run keeps beyond its end.
 func lockOf(run string) string { return handLock + run }
@@ -43,24 +87,69 @@ func keptBy(id string) string {
 	return ""
 }
 
-// holdUnsaved has a run keep its locks where its newest step that changes something could not save, in the transaction that
-// ends it. Where somebody else has the lock of the state by now, that holds up the runs.
-func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) error {
-	if r.Lock == "" || r.State != failed && (r.State != canceled || r.Reason != stoppedWhile+performing) {
-		return nil
+// lacks tells what a run that has ended has left that the state may lack; "" for nothing. Of steps only what can be seen of
+// sealed ones is asked.
+func (s *Service) lacks(ctx context.Context, tx *store.Tx, r run.Run) (string, error) {
+	if r.Lock == "" || r.State != failed && r.State != canceled {
+		return "", nil
 	}
 	steps, err := s.Runs.StepsTx(ctx, tx, r.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
-	var last *run.Step
+	var last, adopt, keep *run.Step
 	for i := range steps {
-		if steps[i].Job.Changes {
-			last = &steps[i]
+		switch step := &steps[i]; {
+		case step.Job.Changes:
+			last, adopt, keep = step, nil, nil
+		case step.Job.Action == ActionAdopt:
+			adopt = step
+		case step.Job.Action == ActionKeep:
+			keep = step
 		}
 	}
-	if last == nil || !unsaved(last) || last.Result.Artifacts["errored-state"].Digest != "" {
-		return nil
+	if last == nil || last.Started.IsZero() {
+		return "", nil
+	}
+	var in Input
+	_ = json.Unmarshal(r.Input, &in) // it was read before the step was made
+	stopped := strings.HasPrefix(r.Reason, stoppedWhile+performing)
+	why := ""
+	switch {
+	case last.Result.Artifacts[erroredState].Digest != "" && (adopt == nil || adopt.State != run.StepSucceeded):
+		why = " has left a state that could not be taken up, and the stack's lacks what it did; retry it, which tries that again first"
+	case in.remembered() && (keep == nil || keep.State != run.StepSucceeded):
+		why = " has left what could not be kept, and the state lacks what it did; retry it, which tries that again first"
+	case r.State == canceled && !stopped: // a person has retried it, and canceled that
+	case last.Result.Artifacts[erroredState].Digest != "" && untaken(last) == "": // it was taken up
+	case killed(last):
+		why = " was killed while it changed what is there, and the state may lack what it did last; retry it"
+	case unsaved(last):
+		why = " ended before it had saved all that it did, and the state may lack that; retry it"
+	}
+	if why == "" {
+		return "", nil
+	}
+	if r.State == canceled && !stopped { // another may be at work by now
+		holder, err := s.Runs.HolderTx(ctx, tx, r.Lock)
+		if err != nil || holder != r.ID {
+			return "", err
+		}
+	}
+	return "run " + r.ID + why + ", begin another one by hand, or unlock the state", nil
+}
+
+// remembered tells whether the next plan stands on what the platform keeps of an apply.
+func (in Input) remembered() bool {
+	return in.Vendor.Kubernetes != nil || in.Vendor.Pulumi != nil && in.Vendor.Pulumi.LoginURL == ""
+}
+
+// holdUnsaved has a run keep its locks where the state may lack what it did, in the transaction that ends it. Where somebody
+// else has the lock of the state by now, that holds up the runs.
+func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) error {
+	why, err := s.lacks(ctx, tx, r)
+	if err != nil || why == "" {
+		return err
 	}
 	subject, err := parseStack(r.Subject)
 	if err != nil {
@@ -74,7 +163,6 @@ func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) erro
 		return err
 	}
 	now := s.Now()
-	why := "run " + r.ID + " was killed while it changed what is there, and the state may lack what it did last; retry it, begin another one by hand, or unlock the state"
 	info, err := json.Marshal(map[string]string{
 		"ID": lockOf(r.ID), "Operation": "kept", "Info": why, "Who": "run " + r.ID, "Version": "", "Path": r.Subject, "Created": now.UTC().Format(time.RFC3339Nano),
 	})

@@ -1,0 +1,63 @@
+package stack
+
+import (
+	"path"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+)
+
+// An engine that can't write its state leaves it in a file, errored.tfstate, in its folder. That is taken from a step however
+// it ended; what can't be is told, so that the stack is held.
+
+// leaving has a script tell at its end of states that an engine could not write, and put a single one where it is taken from:
+// below Terragrunt's folder nobody knows its place before. One that the repository has brought along is nobody's. It also runs
+// the engine, and tells of an end that is none of the engine's own, such as 2 and 11 of one that crashed: it has saved nothing
+// then.
+const leaving = `
+roadbed_home=$PWD roadbed_below=$ROADBED_WORK/engine/terragrunt roadbed_brought=
+[ ! -f errored.tfstate ] || roadbed_brought=$(cksum < errored.tfstate)
+readonly roadbed_home roadbed_below roadbed_brought roadbed_into
+roadbed_lost() { printf '%s\n' "$1" >> "$ROADBED_WORK/lost" || :; }
+roadbed_leave() {
+  [ -f "$roadbed_home/errored.tfstate" ] || [ -d "$roadbed_below" ] || return 0
+  (
+    set +eu
+    {
+      [ ! -f "$roadbed_home/errored.tfstate" ] || [ "$(cksum < "$roadbed_home/errored.tfstate")" = "$roadbed_brought" ] ||
+        printf '%s\n' "$roadbed_home/errored.tfstate"
+      [ ! -d "$roadbed_below" ] || find "$roadbed_below" -type f -name errored.tfstate
+    } > "$ROADBED_WORK/errored"
+    roadbed_n=0
+    while IFS= read -r roadbed_one; do
+      roadbed_n=$((roadbed_n + 1)) roadbed_file=$roadbed_one
+      [ "$roadbed_n" -gt 20 ] || roadbed_lost "the engine has left a state that it could not write in $roadbed_one"
+    done < "$ROADBED_WORK/errored"
+    if [ "$roadbed_n" = 1 ] && [ "$roadbed_file" != "$roadbed_into/errored.tfstate" ]; then
+      rm -f "$roadbed_into/errored.tfstate"
+      ln "$roadbed_file" "$roadbed_into/errored.tfstate" || cp "$roadbed_file" "$roadbed_into/errored.tfstate"
+    fi
+  ) || :
+}
+trap roadbed_leave EXIT
+roadbed_engine() {
+  roadbed_ended=0
+  "$ROADBED_ENGINE" "$@" || roadbed_ended=$?
+  case "$roadbed_ended $*" in
+  "0 "* | "1 "* | "2 plan"* | "2 "*-detailed-exitcode* | "3 "*fmt* | "126 "* | "127 "*) ;;
+  *) roadbed_lost "the engine ended with exit code $roadbed_ended, which is that of a crash" ;;
+  esac
+  return "$roadbed_ended"
+}
+`
+
+// nothingLeft comes before an engine changes something: what was fetched for Terragrunt may have brought such a file along.
+const nothingLeft = `
+[ ! -d "$roadbed_below" ] || find "$roadbed_below" -type f -name errored.tfstate -exec rm -f {} + || :
+`
+
+// leftIn are the outputs of a step that leaves in a folder what its engine could not write.
+func leftIn(folder string) []worker.Output {
+	return []worker.Output{
+		{Name: erroredState, Path: path.Join(folder, "errored.tfstate"), Kind: worker.OutputFile, MaxBytes: StateLimit, Optional: true}, lostSaid,
+	}
+}

@@ -1,0 +1,112 @@
+package stack
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
+)
+
+// leavesWhat is an engine that says it is asked, and leaves what it could not write where it is told to.
+const leavesWhat = `#!/bin/sh
+case $1 in
+init) mkdir -p "$TF_DATA_DIR"; printf '{\n"backend": {\n"type": "http",\n"config": {\n"address": null\n}\n}\n}\n' > "$TF_DATA_DIR/terraform.tfstate" ;;
+*)
+  for at in ${LEAVES:-}; do
+    mkdir -p "$at"
+    echo "left by $1" > "$at/errored.tfstate"
+  done
+  exit "${ENDS:-0}"
+  ;;
+esac
+`
+
+// TestWhatAnEngineCouldNotWriteIsTold and taken, wherever it left it and however the step goes on; what the repository has
+// brought is not.
+func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
+	t.Parallel()
+	hooked := given(map[string][]string{atBeforeInit: {"true"}, atAfterApply: {"true"}, atAfterPerform: {"true"}})
+	apply, perform := Given{}.applying(atBeforeApply, atAfterApply), Given{}.performing()
+	const here, below = "source", "engine/terragrunt/a b/c"
+	for name, c := range map[string]struct {
+		script, leaves, brings, ends, task string
+		taken, told                        string
+		ok                                 bool
+	}{
+		"an apply":                        {script: apply, leaves: ".", ends: "1", taken: here, told: "left a state that it could not write in"},
+		"an apply with hooks":             {script: hooked.applying(atBeforeApply, atAfterApply), leaves: ".", ends: "1", taken: here, told: "left a state that it could not write in"},
+		"below Terragrunt's folder":       {script: apply, leaves: "$T", ends: "1", taken: here, told: "engine/terragrunt/"},
+		"what was brought there":          {script: apply, brings: below, ends: "1"},
+		"what was brought":                {script: apply, brings: here, ends: "1"},
+		"what was brought, and another":   {script: apply, brings: here, leaves: ".", ends: "1", taken: here, told: "left a state"},
+		"two":                             {script: apply, leaves: "$T $T/d", ends: "1", told: "engine/terragrunt/"},
+		"a crash":                         {script: apply, ends: "11", told: "the engine ended with exit code 11"},
+		"another":                         {script: hooked.applying(atBeforeApply, atAfterApply), ends: "2", told: "the engine ended with exit code 2"},
+		"a failure":                       {script: apply, ends: "1"},
+		"one that applies":                {script: apply, ok: true},
+		"a task":                          {script: perform, task: "tofu apply", leaves: ".", ends: "1", taken: ".", told: "left a state"},
+		"a task that goes on":             {script: perform, task: "cd / && tofu apply || true", leaves: "$S", ends: "1", taken: ".", told: "left a state", ok: true},
+		"a task with hooks":               {script: hooked.performing(), task: "terraform import a b", leaves: ".", ends: "1", taken: ".", told: "left a state"},
+		"a task of what was brought":      {script: perform, task: "test -s errored.tfstate && tofu state push errored.tfstate", brings: here, ok: true},
+		"a task that crashes":             {script: perform, task: "tofu apply | cat", ends: "2", told: "the engine ended with exit code 2", ok: true},
+		"a task that plans":               {script: perform, task: "tofu plan -detailed-exitcode || tofu -chdir=a plan -detailed-exitcode || true", ends: "2", ok: true},
+		"a task below Terragrunt's":       {script: perform, task: "tofu apply", leaves: "$T", ends: "1", taken: ".", told: "engine/terragrunt/"},
+		"a task of another folder":        {script: perform, task: "mkdir other && cd other && tofu apply", leaves: ".", ends: "1"},
+		"a task that is no engine's work": {script: perform, task: "exit 11"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newShellWork(t)
+			w.write("bin", leavesWhat, 0o700)
+			w.write("plan.bin", "PK\nreviewed\n", 0o600)
+			if c.brings != "" {
+				if err := os.MkdirAll(filepath.Join(w.dir, c.brings), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				w.write(c.brings+"/errored.tfstate", "brought\n", 0o600)
+			}
+			leaves := strings.NewReplacer("$T", filepath.Join(w.dir, "engine/terragrunt/a"), "$S", filepath.Join(w.dir, "source")).Replace(c.leaves)
+			out, ok := w.run(c.script, "LEAVES="+leaves, "ENDS="+c.ends, "ROADBED_TASK="+c.task)
+			said := w.read("lost")
+			if ok != c.ok || !strings.Contains(said, c.told) || (c.told == "") != (said == "") {
+				t.Errorf("%t, it tells %q, want %q:\n%s", ok, said, c.told, out)
+			}
+			from := "source"
+			if strings.Contains(c.script, "ROADBED_TASK") {
+				from = "."
+			}
+			got := w.read(filepath.Join(from, "errored.tfstate"))
+			if (c.taken == "") != (got == "") || c.taken != "" && (c.taken != from || !strings.HasPrefix(got, "left by ")) {
+				t.Errorf("what is taken is %q", got)
+			}
+		})
+	}
+}
+
+// TestEachStepOfAnEngineGivesWhatItCouldNotWrite, up to the size of any state.
+func TestEachStepOfAnEngineGivesWhatItCouldNotWrite(t *testing.T) {
+	t.Parallel()
+	vendors := all()
+	vendors[vendorEngine] = Vendor{}
+	for _, word := range []string{vendorEngine, vendorTerragrunt, vendorPulumi} {
+		r, in := vendorRun(vendors[word])
+		apply, task := in.tool().applyStep(r, in, made{}, 1), in.tool().taskStep(r, in, made{}, 1)
+		for key, outputs := range map[string]map[string]int64{"apply": sizes(apply.Job.Outputs), "task": sizes(task.Job.Outputs)} {
+			if outputs[outputLost] == 0 || word != vendorPulumi && outputs[erroredState] != StateLimit {
+				t.Errorf("%s of %s gives %v", key, word, outputs)
+			}
+		}
+	}
+}
+
+func sizes(outputs []worker.Output) map[string]int64 {
+	all := map[string]int64{}
+	for _, o := range outputs {
+		if o.Optional {
+			all[o.Name] = o.MaxBytes
+		}
+	}
+	return all
+}
