@@ -2,11 +2,15 @@ package server
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -174,6 +178,50 @@ func TestAStackFollowsThoseThatItDependsOn(t *testing.T) {
 		if k := g.stackNow("net"); k.State.Resources != 0 {
 			t.Errorf("%d resources are left", k.State.Resources)
 		}
+	})
+}
+
+// TestWhatCannotBeReadHoldsUpNothingElse: neither the other stacks that follow, nor runs that wait.
+func TestWhatCannotBeReadHoldsUpNothingElse(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		net := g.stack("net", above, "")
+		for _, name := range []string{"broken", "shop", "zone"} {
+			g.push("alice", "crew/"+name, map[string]string{"infra/main.tf": below})
+			g.apply(stackDocument(name, uses))
+		}
+		g.finish(net)
+		for _, name := range []string{"broken", "shop", "zone"} {
+			id := g.nth(name, "tracked", 1)
+			g.finish(id)
+			g.applied(name, id)
+		}
+		change := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-two")}))
+		g.wantRun(g.rests(change), "unconfirmed", "")
+		shop := g.begin("alice", "shop", map[string]any{"type": "tracked"}).ID
+		until(t, g.admin, shop, func(r client.RunDetail) bool { return r.Wait != nil && r.Wait.For == "runs" })
+		repository, err := client.Get[client.Repository](t.Context(), g.admin, "/repositories/crew/broken", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := filepath.Join(g.house.Options.Data, "repositories", repository.ID+".git")
+		if err := os.Rename(at, at+".away"); err != nil {
+			t.Fatal(err)
+		}
+		g.finish(change)
+		g.wantRun(g.rests(shop), "unconfirmed", "1 to")
+		g.wantRun(g.rests(g.nth("zone", "tracked", 2)), "unconfirmed", "1 to")
+		if n := len(g.runsOf("broken", "tracked")); n != 1 {
+			t.Errorf("%d runs of what can't be read", n)
+		}
+		if err := os.Rename(at+".away", at); err != nil {
+			t.Fatal(err)
+		}
+		if err := g.house.DB.Write(t.Context(), func(tx *store.Tx) error { // the queue tries it again, only later
+			return g.house.Queue.Insert(t.Context(), tx, "stack.after", map[string]string{"run": change}, queue.InsertOptions{Unique: change})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(g.nth("broken", "tracked", 2)), "unconfirmed", "1 to")
 	})
 }
 
