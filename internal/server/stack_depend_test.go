@@ -2,8 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -199,23 +197,27 @@ func TestWhatCannotBeReadHoldsUpNothingElse(t *testing.T) {
 		g.wantRun(g.rests(change), "unconfirmed", "")
 		shop := g.begin("alice", "shop", map[string]any{"type": "tracked"}).ID
 		until(t, g.admin, shop, func(r client.RunDetail) bool { return r.Wait != nil && r.Wait.For == "runs" })
-		repository, err := client.Get[client.Repository](t.Context(), g.admin, "/repositories/crew/broken", nil)
-		if err != nil {
-			t.Fatal(err)
+		damage := func(editors string) (was string) {
+			t.Helper()
+			if err := g.house.DB.Write(t.Context(), func(tx *store.Tx) error {
+				if err := tx.QueryRow(t.Context(), "SELECT editors FROM stacks WHERE ref = 'stack:default/broken'").Scan(&was); err != nil {
+					return err
+				}
+				_, err := tx.Exec(t.Context(), "UPDATE stacks SET editors = $1 WHERE ref = 'stack:default/broken'", editors)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return was
 		}
-		at := filepath.Join(g.house.Options.Data, "repositories", repository.ID+".git")
-		if err := os.Rename(at, at+".away"); err != nil {
-			t.Fatal(err)
-		}
+		whole := damage("{")
 		g.finish(change)
 		g.wantRun(g.rests(shop), "unconfirmed", "1 to")
 		g.wantRun(g.rests(g.nth("zone", "tracked", 2)), "unconfirmed", "1 to")
 		if n := len(g.runsOf("broken", "tracked")); n != 1 {
 			t.Errorf("%d runs of what can't be read", n)
 		}
-		if err := os.Rename(at+".away", at); err != nil {
-			t.Fatal(err)
-		}
+		damage(whole)
 		if err := g.house.DB.Write(t.Context(), func(tx *store.Tx) error { // the queue tries it again, only later
 			return g.house.Queue.Insert(t.Context(), tx, "stack.after", map[string]string{"run": change}, queue.InsertOptions{Unique: change})
 		}); err != nil {

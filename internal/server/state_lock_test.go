@@ -1,14 +1,13 @@
 package server
 
 import (
-	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/roadbed-dev/roadbed/client"
-	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/face/api"
+	"github.com/roadbed-dev/roadbed/internal/face/api/state"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 )
 
@@ -22,21 +21,21 @@ const stateReaders = `{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: 
 {apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: bob-writes}, spec: {role: state-writer, space: default, subjects: ["user:default/bob"]}}
 `
 
-// asStep has a step of a run be among those who ask, with the scopes of one of its jobs.
-func (g *ground) asStep(name, run, step string) {
+// asStep gives what asks for the state of net as a step of a run does, with the scopes of that step's job.
+func (g *ground) asStep(run, step string) func(method, body string) (int, string) {
 	g.t.Helper()
 	scopes := g.jobs(run)[step].Scopes
 	if len(scopes) == 0 {
 		g.t.Fatalf("step %s of run %s has no scopes", step, run)
 	}
-	var token string
-	if err := g.house.DB.Write(g.t.Context(), func(tx *store.Tx) (err error) {
-		token, err = g.house.Identity.Workload(g.t.Context(), tx, run, "step-"+name, "default", scopes, time.Hour)
-		return err
-	}); err != nil {
-		g.t.Fatal(err)
+	handler := state.New(g.house.Stacks, api.HTTPStatus, g.house.Log)
+	who := actor.Principal{Kind: actor.Workload, ID: "step of " + run, Run: run, Space: "default", Scopes: scopes}
+	return func(method, body string) (int, string) {
+		r := httptest.NewRequestWithContext(actor.With(g.t.Context(), who), method, state.Prefix+"default/net", strings.NewReader(body))
+		answer := httptest.NewRecorder()
+		handler.ServeHTTP(answer, r)
+		return answer.Code, answer.Body.String()
 	}
-	g.as[name] = client.New(g.url, token)
 }
 
 // TestOfALockEverybodyFreesTheirOwn: its id, which whoever is refused is told, frees nobody else's.
@@ -72,7 +71,7 @@ func TestOfALockEverybodyFreesTheirOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		(remote{g, "rita"}).wants(404, "POST", "workspaces/"+ws.ID+"/actions/lock", "{}")
+		(remote{g, "rita"}).wants(403, "POST", "workspaces/"+ws.ID+"/actions/lock", "{}")
 		(remote{g, "bob"}).wants(200, "POST", "workspaces/"+ws.ID+"/actions/lock", "{}")
 		_, told := g.state("rita", "LOCK", "", lockOne)
 		if !strings.Contains(told, "hand:") {
@@ -93,39 +92,36 @@ func TestWhatOnlyPlansNeitherLocksNorFrees(t *testing.T) {
 		g.finish(first)
 		g.applied("net", first)
 		g.wantState(200, "", "otto", "LOCK", "", lockTwo)
-		for name, begin := range map[string]map[string]any{"preview": {"type": "proposed"}, "drift": {"type": "drift"}} {
-			r := g.begin("alice", "net", begin)
-			g.wantRun(until(t, g.admin, r.ID, ended), "finished", "")
-			g.asStep(name, r.ID, "plan")
-			if code, said := g.state(name, http.MethodGet, "", ""); code != 200 {
-				t.Errorf("a %s reads %d %s", name, code, said)
+		wants := func(step func(method, body string) (int, string), want int, words, method, body string) {
+			t.Helper()
+			if code, said := step(method, body); code != want || !strings.Contains(said, words) {
+				t.Errorf("%s %s = %d %s; want %d with %q", method, body, code, said, want, words)
 			}
+		}
+		for _, kind := range []string{"proposed", "drift"} {
+			r := g.begin("alice", "net", map[string]any{"type": kind})
+			g.wantRun(until(t, g.admin, r.ID, ended), "finished", "")
+			step := g.asStep(r.ID, "plan")
+			wants(step, 200, "lineage", http.MethodGet, "")
 			for _, method := range []string{"LOCK", "UNLOCK"} {
 				for _, lock := range []string{lockOne, lockTwo, `{"ID": "hand:` + r.ID + `"}`} {
-					g.wantState(403, "-lock=false", name, method, "", lock)
+					wants(step, 403, "-lock=false", method, lock)
 				}
 			}
 		}
 		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
 
 		// A plan that may be applied locks, and frees what its own run has locked.
-		ids := map[string]string{}
-		for i, name := range []string{"one", "two"} {
-			ids[name] = g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(lightInfra, "region-one", fmt.Sprint("region-", i))}))
-			g.wantRun(g.rests(ids[name]), "unconfirmed", "")
-			g.asStep(name, ids[name], "plan")
-			if _, err := g.act("alice", ids[name], "discard"); err != nil {
-				t.Fatal(err)
-			}
-			until(t, g.admin, ids[name], ended)
-		}
+		held := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(lightInfra, "region-one", "region-two")}))
+		g.wantRun(g.rests(held), "unconfirmed", "")
+		one, two := g.asStep(first, "apply"), g.asStep(held, "plan")
 		g.wantState(200, "", "otto", "LOCK", "", lockTwo)
-		g.wantState(423, "other", "one", "LOCK", "", lockOne)
-		g.wantState(403, "somebody else holds the lock", "one", "UNLOCK", "", lockTwo)
-		g.wantState(403, "", "one", "LOCK", "", `{"ID": "hand:`+ids["one"]+`"}`)
+		wants(two, 423, "other", "LOCK", lockOne)
+		wants(two, 403, "somebody else holds the lock", "UNLOCK", lockTwo)
+		wants(two, 403, "roadbed state lock", "LOCK", `{"ID": "hand:`+held+`"}`)
 		g.wantState(200, "", "otto", "UNLOCK", "", lockTwo)
-		g.wantState(200, "", "one", "LOCK", "", lockOne)
-		g.wantState(403, "somebody else holds the lock", "two", "UNLOCK", "", lockOne)
-		g.wantState(200, "", "one", "UNLOCK", "", lockOne)
+		wants(two, 200, "", "LOCK", lockOne)
+		wants(one, 403, "somebody else holds the lock", "UNLOCK", lockOne)
+		wants(two, 200, "", "UNLOCK", lockOne)
 	})
 }
