@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -228,6 +229,54 @@ func TestADestructionLetsGoOnWhatWasHeldWhenItWasOrdered(t *testing.T) {
 			t.Fatal(err)
 		}
 		g.finish(last)
+	})
+}
+
+// TestWhatCannotBeReadHoldsUpNothingElse: neither the other stacks that follow, nor runs that wait.
+func TestWhatCannotBeReadHoldsUpNothingElse(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		net := g.stack("net", above, "")
+		for _, name := range []string{"broken", "shop", "zone"} {
+			g.push("alice", "crew/"+name, map[string]string{"infra/main.tf": below})
+			g.apply(stackDocument(name, uses))
+		}
+		g.finish(net)
+		for _, name := range []string{"broken", "shop", "zone"} {
+			id := g.nth(name, "tracked", 1)
+			g.finish(id)
+			g.applied(name, id)
+		}
+		change := g.stackRun("net", g.push("alice", "crew/net", map[string]string{"infra/main.tf": strings.ReplaceAll(above, "region-one", "region-two")}))
+		g.wantRun(g.rests(change), "unconfirmed", "")
+		shop := g.begin("alice", "shop", map[string]any{"type": "tracked"}).ID
+		until(t, g.admin, shop, func(r client.RunDetail) bool { return r.Wait != nil && r.Wait.For == "runs" })
+		damage := func(editors string) (was string) {
+			t.Helper()
+			if err := g.house.DB.Write(t.Context(), func(tx *store.Tx) error {
+				if err := tx.QueryRow(t.Context(), "SELECT editors FROM stacks WHERE ref = 'stack:default/broken'").Scan(&was); err != nil {
+					return err
+				}
+				_, err := tx.Exec(t.Context(), "UPDATE stacks SET editors = $1 WHERE ref = 'stack:default/broken'", editors)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			return was
+		}
+		whole := damage("{")
+		g.finish(change)
+		g.wantRun(g.rests(shop), "unconfirmed", "1 to")
+		g.wantRun(g.rests(g.nth("zone", "tracked", 2)), "unconfirmed", "1 to")
+		if n := len(g.runsOf("broken", "tracked")); n != 1 {
+			t.Errorf("%d runs of what can't be read", n)
+		}
+		damage(whole)
+		if err := g.house.DB.Write(t.Context(), func(tx *store.Tx) error { // the queue tries it again, only later
+			return g.house.Queue.Insert(t.Context(), tx, "stack.after", map[string]string{"run": change}, queue.InsertOptions{Unique: change})
+		}); err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(g.rests(g.nth("broken", "tracked", 2)), "unconfirmed", "1 to")
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -124,6 +125,67 @@ func TestADestructionAtItsTimeGoesOnByItself(t *testing.T) {
 		g.wantRun(until(t, g.admin, id, ended), "finished", "applied: 1 to create")
 		g.later("kept", 72*time.Hour)
 		g.wantRun(g.rests(g.nth("kept", "destroy", 1)), "unconfirmed", "1 to destroy")
+	})
+}
+
+// again has what could not begin at its time be tried now.
+func (g *ground) again(name string) {
+	g.t.Helper()
+	err := g.house.DB.Write(g.t.Context(), func(tx *store.Tx) error {
+		var raw string
+		if err := tx.QueryRow(g.t.Context(), "SELECT overdue FROM stacks WHERE ref = $1", "stack:default/"+name).Scan(&raw); err != nil {
+			return err
+		}
+		var all []stack.Overdue
+		if err := json.Unmarshal([]byte(raw), &all); err != nil {
+			return err
+		}
+		for i := range all {
+			if wait := time.Until(time.UnixMicro(all[i].Again)); wait < 50*time.Minute || wait > time.Hour {
+				g.t.Errorf("%s is tried again in %s, want an hour", name, wait)
+			}
+			all[i].Again -= time.Hour.Microseconds()
+		}
+		now, err := json.Marshal(all)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(g.t.Context(), "UPDATE stacks SET overdue = $2 WHERE ref = $1", "stack:default/"+name, string(now))
+		return err
+	})
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.later(name, 0)
+}
+
+// TestADestructionThatCouldNotBeginComesAgain once nothing stands on the stack any more, though its job is lost meanwhile.
+func TestADestructionThatCouldNotBeginComesAgain(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		g.push("alice", "crew/shop", map[string]string{"infra/main.tf": below})
+		net := g.stack("net", above, "  schedules: [{do: destroy, after: 72h}]\n")
+		g.finish(net)
+		g.apply(stackDocument("shop", uses))
+		g.finish(g.nth("shop", "tracked", 1))
+		g.later("net", 72*time.Hour)
+		g.saysSoon("net", "shop")
+		g.wantNoted("stack:default/net", "stack.schedule-failed", 1)
+		if next := g.stackNow("net").Next; next == nil || time.Until(*next) > time.Hour || time.Until(*next) < 50*time.Minute {
+			t.Errorf("it is tried again at %v, want in an hour", next)
+		}
+		g.again("net") // for nothing, which was told already
+		comesTrue(t, func() bool { next := g.stackNow("net").Next; return next != nil && time.Until(*next) > 50*time.Minute }, "it is tried once more")
+		g.wantNoted("stack:default/net", "stack.schedule-failed", 1)
+		if n := len(g.runsOf("net", "destroy")); n != 0 {
+			t.Errorf("%d destructions of what another stands on", n)
+		}
+		shop := g.begin("alice", "shop", map[string]any{"type": "destroy"}).ID
+		g.finish(shop)
+		g.again("net")
+		g.finish(g.nth("net", "destroy", 1))
+		if next := g.stackNow("net").Next; next != nil {
+			t.Errorf("it is due again at %v", next)
+		}
 	})
 }
 

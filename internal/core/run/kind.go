@@ -39,6 +39,8 @@ type Kind struct {
 	// Retrier, when there is one, asks whoever retries for the product's own right, and may write down who it is, in the
 	// transaction of the retry.
 	Retrier func(ctx context.Context, tx *store.Tx, r Run) error
+	// BeforeRetry, when there is one, is asked ahead of that transaction, for what can't be done within one, such as to ask policies.
+	BeforeRetry func(ctx context.Context, r Run) error
 	// Ended, when there is one, lets the product drop what an ended run needs no more, in the transaction that ends it.
 	Ended func(ctx context.Context, tx *store.Tx, r Run) error
 	// Traits, when there is one, gives by what lists of its runs are narrowed and searched beside their columns. It is pure, and

@@ -112,10 +112,27 @@ func (s *Service) MayRetry(r Run, steps []Step) bool {
 // Permission: run:retry in the run's space, and what its kind asks for. Conflict when it has not ended, or its kind has
 // no retry.
 func (s *Service) Retry(ctx context.Context, id string) error {
+	if err := s.BeforeRetry(ctx, id); err != nil {
+		return err
+	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error { return s.RetryTx(ctx, tx, id) })
 }
 
-// RetryTx is Retry in the transaction of what else is to be kept with it.
+// BeforeRetry asks the kind of a run what it asks before a retry, ahead of the transaction of RetryTx.
+// Permission: as for Retry.
+func (s *Service) BeforeRetry(ctx context.Context, id string) error {
+	var r Run
+	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		r, err = s.authorized(ctx, tx, id, "run:retry")
+		return err
+	})
+	if kind := s.kinds[r.Kind]; err == nil && r.Terminal && kind.BeforeRetry != nil {
+		err = kind.BeforeRetry(ctx, r)
+	}
+	return err
+}
+
+// RetryTx is Retry in the transaction of what else is to be kept with it, after BeforeRetry.
 func (s *Service) RetryTx(ctx context.Context, tx *store.Tx, id string) error {
 	r, err := s.authorized(ctx, tx, id, "run:retry")
 	if err != nil {

@@ -99,7 +99,7 @@ func rights() map[string]string {
 		"listRuns": "run:read; others are left out", "getRun": "run:read", "followRun": "run:read", "getGraph": "run:read", "getPlan": "run:read",
 		"readLog": "run:read and run:log", "followLog": "run:read and run:log", "downloadLog": "run:read and run:log",
 		"confirmRun": "run:confirm, and the approval policies agree", "discardRun": "run:confirm", "approveRun": "run:confirm, and for a workflow the approval policies agree",
-		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry, and template:use for a golden path's",
+		"rejectRun": "run:confirm", "cancelRun": "run:cancel", "retryRun": "run:retry, what it takes to begin a run of that type for a stack's, and template:use for a golden path's",
 
 		"promoteRun": "run:read and stack:apply", "replanRun": "run:confirm, and stack:apply, or stack:destroy for a run that destroys", "prioritizeRun": "run:prioritize",
 		"markDependency": "stack:apply in the space of the marking; the runs that it tells of: run:read, others are left out",

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2/sse"
@@ -118,7 +119,7 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 	if !r.Terminal && !r.CancelRequested && a.Runs.MayCancel(r) && a.Access.May(ctx, "run:cancel", r.Space) {
 		out = append(out, "cancel")
 	}
-	if r.Terminal && a.Runs.MayRetry(r, steps) && a.Access.May(ctx, "run:retry", r.Space) && (r.Kind != scaffold.RunKind || a.Access.May(ctx, "template:use", r.Space)) {
+	if r.Terminal && a.Runs.MayRetry(r, steps) && a.mayRetry(ctx, r) {
 		out = append(out, "retry")
 	}
 	if a.canMark(ctx, r, steps) {
@@ -129,6 +130,15 @@ func (a *API) can(ctx context.Context, r run.Run, steps []run.Step) []string {
 		out = append(out, "undo")
 	}
 	return out
+}
+
+// mayRetry tells whether the caller has the rights to retry a run: those to begin it are among them.
+func (a *API) mayRetry(ctx context.Context, r run.Run) bool {
+	rights := append(stack.RightsToRetry(r), "run:retry")
+	if r.Kind == scaffold.RunKind {
+		rights = append(rights, "template:use")
+	}
+	return !slices.ContainsFunc(rights, func(right string) bool { return !a.Access.May(ctx, right, r.Space) })
 }
 
 func (a *API) getRun(ctx context.Context, in *RunInput) (*tagged[RunDetail], error) {

@@ -86,6 +86,9 @@ func (s *Service) doRetry(ctx context.Context, o order) (string, error) {
 	var again []string
 	for _, c := range failed {
 		again = append(again, c.Name)
+		if err := s.Runs.BeforeRetry(ctx, c.Run); err != nil {
+			return "", fault.Wrap(err, "retry %s", c.Name)
+		}
 	}
 	answer := "runs again: " + strings.Join(again, ", ")
 	err = s.DB.Write(ctx, func(tx *store.Tx) error {

@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -333,40 +334,32 @@ func (s *Service) pass(ctx context.Context, tx *store.Tx, id string, fn func(v *
 	})
 }
 
-// after has what depends on a stack follow a run of it that has ended.
+// Bounds of what follows a run that has ended: what waits for it is let go on however long the rest takes.
+const (
+	followTime   = 90 * time.Second
+	followOne    = 20 * time.Second
+	followGiveUp = 24 * time.Hour // after its end; then the page of the stack says why nothing follows
+)
+
+// after has what depends on a stack follow a run of it that has ended. What fails holds up nothing else, and is tried again.
 func (s *Service) after(ctx context.Context, id string) error {
 	r, in, err := s.runOf(ctx, id)
 	if err != nil {
 		return err
 	}
-	if r.State == finished && in.Type == Tracked {
-		if err := s.followAll(ctx, r); err != nil {
-			return err
-		}
-	}
-	if r.State == finished && in.Type == Drift && in.Reconcile {
-		if err := s.reconcileDrift(ctx, r, in); err != nil {
-			return err
-		}
-	}
-	if r.State == finished && in.Type == Destroy && in.Cascade != "" {
-		if _, err := s.cascade(ctx, in.Cascade, r.Actor, id); err != nil {
-			return err
-		}
-	}
+	failures := s.begun(ctx, r, in) // before those that wait: some of them wait for what follows, too
 	var waiting []string
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		rows, err := tx.Query(ctx, "SELECT run FROM stack_waits WHERE upstream = $1 ORDER BY run", id)
 		waiting, err = store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
 		return err
 	})
-	if err != nil {
-		return fault.Wrap(err, "find what waits for run %s", id)
-	}
+	failures = append(failures, fault.Wrap(err, "find what waits for run %s", id))
 	for _, other := range waiting {
-		if err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.gate(ctx, tx, other) }); err != nil {
-			return err
-		}
+		failures = append(failures, s.DB.Write(ctx, func(tx *store.Tx) error { return s.gate(ctx, tx, other) }))
+	}
+	if err := errors.Join(failures...); err != nil {
+		return err
 	}
 	if r.State == finished && in.Type == Destroy && in.DeleteStack {
 		return s.takeAway(ctx, r)
@@ -374,22 +367,57 @@ func (s *Service) after(ctx context.Context, id string) error {
 	return nil
 }
 
-// followAll begins runs of the stacks that depend on one, as far as what they use of it is another than they were given.
-func (s *Service) followAll(ctx context.Context, r run.Run) error {
+// begun begins what follows a run that has finished, and gives what failed of it.
+func (s *Service) begun(ctx context.Context, r run.Run, in Input) (failures []error) {
+	if r.State != finished {
+		return nil
+	}
+	ctx, stop := context.WithTimeout(ctx, followTime)
+	defer stop()
+	switch {
+	case in.Type == Tracked:
+		return s.followAll(ctx, r)
+	case in.Type == Drift && in.Reconcile:
+		return []error{s.reconcileDrift(ctx, r, in)}
+	case in.Type == Destroy && in.Cascade != "":
+		_, err := s.cascade(ctx, in.Cascade, r.Actor, r.ID)
+		return []error{err}
+	}
+	return nil
+}
+
+// followAll begins runs of the stacks that depend on one, as far as what they use of it is another than they were given. One that
+// can't be begun holds up no other.
+func (s *Service) followAll(ctx context.Context, r run.Run) (failures []error) {
 	var below []edge
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		below, err = edges(ctx, tx, "upstream", []string{r.Subject})
 		return err
 	})
 	if err != nil {
-		return err
+		return []error{err}
 	}
 	for _, e := range below {
-		if err := s.follow(ctx, e, r); err != nil {
-			return err
+		one, stop := context.WithTimeout(ctx, followOne)
+		err := s.follow(one, e, r)
+		stop()
+		if err != nil {
+			failures = append(failures, s.giveUp(ctx, e, r, err))
 		}
 	}
-	return nil
+	return failures
+}
+
+// giveUp tells on the page of a stack why no run of it follows, where that was tried for long enough.
+func (s *Service) giveUp(ctx context.Context, e edge, after run.Run, why error) error {
+	if s.Now().Sub(after.Ended) < followGiveUp {
+		return fault.Wrap(why, "have %s follow", e.Stack)
+	}
+	r, err := parseStack(e.Stack)
+	if err != nil {
+		return err
+	}
+	return s.sayText(ctx, Stack{Ref: r}, fmt.Sprintf("it did not follow run %s of %s, on which it depends: %s; begin a run by hand", after.ID, after.Subject, fault.Message(why)))
 }
 
 func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
@@ -421,7 +449,7 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 	}
 	made, err := s.prepareAfter(ctx, stack, from, after)
 	if err != nil {
-		return err
+		return s.unless(ctx, stack, err)
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		now, err := getStack(ctx, tx, name, tx.ForUpdate())

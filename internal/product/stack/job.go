@@ -212,11 +212,13 @@ provider_installation {
 func planStep(r *run.Run, in Input, n int) run.Step {
 	job := engineJob(r, in, in.Given.planning())
 	job.Scopes = in.scopes(mayReadState)
-	switch in.Type {
-	case Destroy:
+	if in.Type == Destroy {
 		job.Env["ROADBED_PLAN_ARGS"] = "-destroy"
-	case Proposed, Drift: // it changes nothing, and must not hold up what does
+	}
+	if onlyPlans(in.Type) { // it changes nothing, and must not hold up what does, whatever its configuration runs
 		job.Env["ROADBED_PLAN_ARGS"] = "-lock=false"
+	} else {
+		job.Scopes = append(job.Scopes, mayLockState+"="+stackName(in.Stack))
 	}
 	in.Upload.chosen(replanOf(r)).planArgs(&job)
 	job.Outputs = []worker.Output{

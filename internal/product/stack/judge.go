@@ -89,6 +89,9 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		if v.Approved = err == nil; !v.Approved {
 			fmt.Fprintf(log, "not applied without review: %s\n", fault.Message(err))
 		}
+		if v.Overtaken, err = s.overtaken(ctx, stack, r); err != nil {
+			return worker.Result{}, err
+		}
 	}
 	if told.Type == Proposed && len(v.Warn) > 0 && len(v.Deny) == 0 {
 		if v.Review, err = s.Policy.Attached(ctx, "approval", r.Space, policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels}); err != nil {

@@ -305,6 +305,10 @@ func (s *Service) say(ctx context.Context, stack Stack, why error) error {
 	if why != nil {
 		said = fault.Message(why)
 	}
+	return s.sayText(ctx, stack, said)
+}
+
+func (s *Service) sayText(ctx context.Context, stack Stack, said string) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), said)
 		return err

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -128,14 +129,23 @@ func (s Schedule) onceTimed() bool {
 	return ways == 1
 }
 
-// next gives when the first of a stack's schedules is due after a time; the zero time for never.
-func (s Stack) next(after time.Time) time.Time { return s.Spec.next(s.Created, after) }
+// next gives when the first of a stack's schedules is due after a time, or is tried again; the zero time for never.
+func (s Stack) next(after time.Time) time.Time {
+	due := s.Spec.next(s.Created, after, s.Overdue)
+	for _, o := range s.Overdue {
+		if due.IsZero() || o.again().Before(due) {
+			due = o.again()
+		}
+	}
+	return due
+}
 
-func (spec Spec) next(made, after time.Time) (due time.Time) {
-	for _, s := range spec.Schedules {
+// next leaves out the schedules that are overdue already.
+func (spec Spec) next(made, after time.Time, but []Overdue) (due time.Time) {
+	for i, s := range spec.Schedules {
 		times, err := s.times(made)
-		if err != nil {
-			continue // it was checked
+		if err != nil || slices.ContainsFunc(but, func(o Overdue) bool { return o.Schedule == i }) { // it was checked
+			continue
 		}
 		if at := times.Next(after); !at.IsZero() && (due.IsZero() || at.Before(due)) {
 			due = at

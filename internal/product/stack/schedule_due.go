@@ -85,14 +85,18 @@ func (s *Service) maySchedule(ctx context.Context, tx *store.Tx, c document.Chan
 
 // schedule asks for a look at a stack's schedules when the first is due.
 func (s *Service) schedule(ctx context.Context, tx *store.Tx, r ref.Entity, spec Spec, made, after time.Time) error {
-	due := spec.next(made, after)
+	return s.lookAt(ctx, tx, r, spec.next(made, after, nil))
+}
+
+func (s *Service) lookAt(ctx context.Context, tx *store.Tx, r ref.Entity, due time.Time) error {
 	if due.IsZero() {
 		return nil
 	}
 	return s.Queue.Insert(ctx, tx, jobSchedule, scheduleArgs{r.String()}, queue.InsertOptions{Unique: r.String(), RunAt: due})
 }
 
-// scheduled begins the runs that are due. What was missed while no server ran is done once.
+// scheduled begins the runs that are due. What was missed while no server ran is done once. What can't begin does not hold up
+// what else is due, nor what comes next.
 func (s *Service) scheduled(ctx context.Context, name string) error {
 	r, err := parseStack(name)
 	if err != nil {
@@ -111,43 +115,60 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 		data map[string]any
 	}
 	var words []word // of what could not begin, and why
-	why := ""        // something was left out
+	var left []Overdue
+	why := "" // something was left out
 	looked := false
 	for i, one := range stack.Spec.Schedules {
 		times, err := one.times(stack.Created)
 		if err != nil {
 			continue // it was checked
 		}
+		was, again := stack.overdue(i)
+		if again && was.again().After(now) {
+			left = append(left, was)
+			continue
+		}
 		due := times.Next(stack.Scheduled)
+		if again {
+			due = store.FromMicros(was.Due)
+		}
 		if due.IsZero() || due.After(now) {
 			continue
 		}
 		looked = true
 		skipped, err := s.due(ctx, stack, one, fmt.Sprintf("schedule:%s:%d:%d", name, i, store.Micros(due)))
-		if err == nil && skipped == "" {
+		switch {
+		case err == nil && skipped == "":
+			continue
+		case err == nil:
+			why = skipped
+			words = append(words, word{"stack.schedule-skipped", map[string]any{"do": one.Do, "reason": clip(skipped)}})
+			continue
+		case ctx.Err() != nil:
+			return err
+		}
+		was.Schedule, was.Due = i, store.Micros(due)
+		next, again, tell := was.failed(one, err, now)
+		if again {
+			left = append(left, next)
+		}
+		if !tell {
 			continue
 		}
-		kind := "stack.schedule-failed"
-		if err == nil {
-			kind, err = "stack.schedule-skipped", fault.Errorf(fault.Conflict, "%s", skipped)
+		if err := s.sayText(ctx, stack, fault.Message(err)); err != nil {
+			return err
 		}
-		if skipped == "" {
-			if err := s.say(ctx, stack, err); err != nil {
-				return err
-			}
-		}
-		words = append(words, word{kind, map[string]any{"do": one.Do, "reason": clip(fault.Message(err))}})
-		if skipped != "" {
-			why = skipped
-		}
+		words = append(words, word{"stack.schedule-failed", map[string]any{"do": one.Do, "reason": clip(fault.Message(err))}})
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		fresh, err := getStack(ctx, tx, r, tx.ForUpdate())
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, "UPDATE stacks SET scheduled = $2 WHERE ref = $1", name, store.Micros(now)); err != nil {
-			return fault.Wrap(err, "note the schedules of %s", name)
+		if fresh.Edit == stack.Edit && fresh.Created.Equal(stack.Created) { // else nothing of it has been looked at
+			if err := fresh.looked(ctx, tx, now, left); err != nil {
+				return err
+			}
 		}
 		again, err := s.sayLeftOut(ctx, tx, r, why, looked)
 		if err != nil {
@@ -161,7 +182,7 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 				return err
 			}
 		}
-		return s.schedule(ctx, tx, r, fresh.Spec, fresh.Created, now)
+		return s.lookAt(ctx, tx, r, fresh.next(fresh.Scheduled))
 	})
 }
 
@@ -328,6 +349,10 @@ func (s *Service) subscribeSchedules() {
 	queue.Handle(s.Queue, jobSchedule, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a scheduleArgs) error {
 		return s.scheduled(actor.AsSystem(ctx), a.Stack)
 	})
+	queue.Handle(s.Queue, jobSchedules, queue.HandleOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, _ struct{}) error {
+		return s.lookAtLate(actor.AsSystem(ctx))
+	})
+	s.Queue.Every(jobSchedules, schedulesEvery, struct{}{})
 }
 
 func parseStack(name string) (ref.Entity, error) {

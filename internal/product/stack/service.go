@@ -100,7 +100,7 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{Deps: d, states: semaphore.NewWeighted(StateLimit)}
 	kind := Kind()
-	kind.Retrier = s.retried
+	kind.Retrier, kind.BeforeRetry = s.retried, s.beforeRetry
 	kind.Ended = func(ctx context.Context, tx *store.Tx, r run.Run) error {
 		if err := s.holdUnsaved(ctx, tx, r); err != nil {
 			return err

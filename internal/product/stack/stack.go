@@ -63,6 +63,7 @@ type Stack struct {
 
 	Created   time.Time // when its document was made
 	Scheduled time.Time // up to which its schedules were looked at
+	Overdue   []Overdue // those that could not begin their runs
 	text      string    // Spec as it is kept
 }
 
@@ -139,6 +140,8 @@ type Verdict struct {
 	Warn    []string `json:"warn,omitempty"`
 	// Approved tells of a stack that is deployed without review whether the approval policies agree.
 	Approved bool `json:"approved,omitempty"`
+	// Overtaken tells of such a one why somebody has to confirm it all the same: a newer run has finished before it.
+	Overtaken string `json:"overtaken,omitempty"`
 	// Review tells of a proposed run that somebody has to approve what a plan policy warns of.
 	Review bool  `json:"review,omitempty"`
 	Cost   *Cost `json:"cost,omitempty"`
@@ -363,10 +366,12 @@ func afterJudge(v *run.View, in Input, n int) error {
 		return end(v, in, finished, planned(in, verdict.Summary))
 	case verdict.Summary.Empty():
 		return end(v, in, finished, "nothing to change")
-	case in.unreviewed(n) != "" && again == nil && verdict.Approved && len(verdict.Warn) == 0:
-		return v.To(confirmed, in.unreviewed(n))
+	case in.unreviewed(n) == "" || again != nil || !verdict.Approved || len(verdict.Warn) > 0:
+		return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")
+	case verdict.Overtaken != "":
+		return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it, since "+verdict.Overtaken)
 	}
-	return v.To(unconfirmed, verdict.Summary.String()+"; waits for somebody to confirm it")
+	return v.To(confirmed, in.unreviewed(n))
 }
 
 // afterReview: the newest deciding review counts; approve and reject are votes that the approval policies weigh.

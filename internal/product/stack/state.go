@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/ledger"
@@ -28,9 +29,11 @@ type LockedError struct{ Info []byte }
 
 func (e *LockedError) Error() string { return "the state is locked: " + string(e.Info) }
 
-// The rights on states: to read and lock them, which is all that a plan needs, and to write them too.
+// The rights on states: to read and lock them, which is all that a plan needs, and to write them too. A step locks only with a
+// scope for that: what plans and applies nothing takes no lock.
 const (
 	mayReadState  = "stack:state-read"
+	mayLockState  = "stack:state-lock"
 	mayWriteState = "stack:state"
 )
 
@@ -58,6 +61,20 @@ func (s *Service) authorizeState(ctx context.Context, r ref.Entity, right string
 		return stack, fault.Errorf(fault.Denied, "there is no %s whose state you may use; apply its document, or ask for %s in its space", r, right)
 	}
 	return stack, err
+}
+
+// authorizeLock is authorizeState for who takes or frees the lock of a state.
+func (s *Service) authorizeLock(ctx context.Context, r ref.Entity) (Stack, error) {
+	stack, err := s.authorizeState(ctx, r, mayReadState)
+	if err != nil || actor.From(ctx).Kind != actor.Workload {
+		return stack, err
+	}
+	for _, right := range []string{mayWriteState, mayLockState} {
+		if err = s.Access.AuthorizeObject(ctx, right, stack.Space, stackName(r.String())); !fault.Is(err, fault.Denied) {
+			return stack, err
+		}
+	}
+	return stack, fault.Errorf(fault.Denied, "this step reads the state and locks it not, since its run applies nothing; say -lock=false")
 }
 
 // MayWriteState tells whether the caller may write the state of a stack, before all of it is read.
@@ -368,17 +385,25 @@ func (s *Service) heldBy(ctx context.Context, tx *store.Tx, r ref.Entity, lockID
 const lockInfoLimit = 64 << 10
 
 // Lock takes the state's lock. info is the engine's LockInfo as JSON. Taking the same lock again is done at once.
-// A *LockedError when somebody else holds it. Permission: stack:state or stack:state-read in the stack's space.
+// A *LockedError when somebody else holds it. Permission: stack:state or stack:state-read in the stack's space; a step of a run
+// takes it only where that applies something.
 func (s *Service) Lock(ctx context.Context, r ref.Entity, info []byte) error {
-	stack, err := s.authorizeState(ctx, r, mayReadState)
+	stack, err := s.authorizeLock(ctx, r)
 	if err != nil {
 		return err
 	}
 	id, err := lockID(info)
+	if err == nil && strings.HasPrefix(id, handLock) {
+		err = fault.Errorf(fault.Denied, "a lock whose id begins with %s is taken by hand: roadbed state lock", handLock)
+	}
 	if err != nil {
 		return err
 	}
-	p := actor.From(ctx)
+	return s.lock(ctx, stack, id, info)
+}
+
+func (s *Service) lock(ctx context.Context, stack Stack, id string, info []byte) error {
+	p, r := actor.From(ctx), stack.Ref
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
 		if err := s.unlockStale(ctx, tx, stack); err != nil {
 			return err
@@ -431,10 +456,11 @@ func lockID(info []byte) (string, error) {
 	return l.ID, nil
 }
 
-// Unlock frees the state's lock; empty info (or force) frees it whoever holds it, which needs stack:unlock.
-// Freeing a lock that is not held is done at once. Permission: stack:state or stack:state-read in the stack's space.
+// Unlock frees the state's lock; empty info (or force) frees it whoever holds it, which needs stack:unlock, and so does a lock
+// that somebody else took. A step frees what its run took. Freeing a lock that is not held is done at once.
+// Permission: stack:state or stack:state-read in the stack's space.
 func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force bool) error {
-	stack, err := s.authorizeState(ctx, r, mayReadState)
+	stack, err := s.authorizeLock(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -458,8 +484,22 @@ func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force b
 		if !force && l.ID != id {
 			return &LockedError{[]byte(l.Info)}
 		}
-		return s.unlock(ctx, tx, stack, l, force)
+		other := !l.of(actor.From(ctx))
+		if other && !force {
+			if err := s.Access.Authorize(ctx, "stack:unlock", stack.Space); err != nil {
+				return fault.Wrap(err, "somebody else holds the lock of %s", r)
+			}
+		}
+		return s.unlock(ctx, tx, stack, l, force || other)
 	})
+}
+
+// of tells whether somebody took a lock, or a step of the same run did.
+func (l lockRow) of(p actor.Principal) bool {
+	if p.Run != "" {
+		return l.Run == p.Run
+	}
+	return l.Run == "" && l.Actor == p.ID
 }
 
 func (s *Service) unlock(ctx context.Context, tx *store.Tx, stack Stack, l lockRow, force bool) error {

@@ -25,14 +25,14 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "stack", FS: files}
 }
 
-const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edit, applied_edit, editors, scheduled, created"
+const stackColumns = "ref, space, repository, branch, path, spec, seen, deleted, updated, applied, edit, applied_edit, editors, scheduled, created, overdue"
 
 func scanStack(row store.Row) (Stack, error) {
 	var s Stack
-	var name, editors string
+	var name, editors, overdue string
 	var deleted int
 	var updated, scheduled, created int64
-	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &s.text, &s.Seen, &deleted, &updated, &s.Applied, &s.Edit, &s.AppliedEdit, &editors, &scheduled, &created); err != nil {
+	if err := row.Scan(&name, &s.Space, &s.Repository, &s.Branch, &s.Path, &s.text, &s.Seen, &deleted, &updated, &s.Applied, &s.Edit, &s.AppliedEdit, &editors, &scheduled, &created, &overdue); err != nil {
 		return Stack{}, err
 	}
 	s.Deleted, s.Updated, s.Scheduled, s.Created = deleted == 1, store.FromMicros(updated), store.FromMicros(scheduled), store.FromMicros(created)
@@ -42,6 +42,11 @@ func scanStack(row store.Row) (Stack, error) {
 	}
 	if err := json.Unmarshal([]byte(editors), &s.Editors); err != nil {
 		return Stack{}, err
+	}
+	if overdue != "" {
+		if err := json.Unmarshal([]byte(overdue), &s.Overdue); err != nil {
+			return Stack{}, err
+		}
 	}
 	return s, json.Unmarshal([]byte(s.text), &s.Spec)
 }

@@ -244,9 +244,20 @@ func (s *Service) unsayKept(ctx context.Context, tx *store.Tx, stack Stack, id s
 	return fault.Wrap(err, "forget why %s was locked", stack.Ref)
 }
 
-// retried frees what a run has kept that is retried: it finds what there is by its next plan.
+// retried asks for what it takes to begin a run of that type, and frees what the run has kept: it finds what there is by its next
+// plan.
 func (s *Service) retried(ctx context.Context, tx *store.Tx, r run.Run) error {
+	if err := s.mayRetry(ctx, r); err != nil {
+		return err
+	}
 	subject, err := parseStack(r.Subject)
+	if err != nil {
+		return err
+	}
+	stack, err := getStack(ctx, tx, subject, "")
+	if err == nil {
+		err = stack.standsIn(r.Space)
+	}
 	if err != nil {
 		return err
 	}

@@ -169,17 +169,25 @@ func (s *Service) workspace(ctx context.Context, what, where, arg string) (w Wor
 }
 
 // LockWorkspace takes the lock of a stack's state for the caller, also against others of the caller's own programs.
-// A *LockedError when it is held. Permission: stack:state or stack:state-read in the stack's space.
+// A *LockedError when it is held. Permission: stack:state in the stack's space; no step of a run takes it.
 func (s *Service) LockWorkspace(ctx context.Context, r ref.Entity, reason string) error {
-	if len(reason) > 4<<10 {
-		return fault.Errorf(fault.TooLarge, "the reason is longer than %d bytes; shorten it", 4<<10)
-	}
-	me := actor.From(ctx)
-	info, err := json.Marshal(map[string]any{"ID": handLock + rand.Text(), "Operation": "workspace", "Info": reason, "Who": me.Name, "Created": s.Now().UTC()})
+	stack, err := s.authorizeState(ctx, r, mayWriteState)
 	if err != nil {
 		return err
 	}
-	return s.Lock(ctx, r, info)
+	me := actor.From(ctx)
+	if me.Run != "" {
+		return fault.Errorf(fault.Denied, "a step of a run locks no workspace; its engine locks the state")
+	}
+	if len(reason) > 4<<10 {
+		return fault.Errorf(fault.TooLarge, "the reason is longer than %d bytes; shorten it", 4<<10)
+	}
+	id := handLock + rand.Text()
+	info, err := json.Marshal(map[string]any{"ID": id, "Operation": "workspace", "Info": reason, "Who": me.Name, "Created": s.Now().UTC()})
+	if err != nil {
+		return err
+	}
+	return s.lock(ctx, stack, id, info)
 }
 
 // ownLock gives the lock that the caller holds on a workspace; the zero row when there is none, a *LockedError when it is

@@ -3321,7 +3321,7 @@ export interface paths {
         put?: never;
         /**
          * Let an ended run go on from where it failed
-         * @description Permission: run:retry, and template:use for a golden path's.
+         * @description Permission: run:retry, what it takes to begin a run of that type for a stack's, and template:use for a golden path's.
          */
         post: operations["retryRun"];
         delete?: never;

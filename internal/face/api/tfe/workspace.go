@@ -82,7 +82,7 @@ func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace, st stac
 		"permissions": object{
 			"can-update": may("entity:write"), "can-destroy": may("entity:delete"), "can-force-delete": may("entity:delete"),
 			"can-queue-run": may("stack:plan"), "can-queue-apply": may("stack:apply"), "can-queue-destroy": may("stack:destroy"),
-			"can-lock": states, "can-unlock": states, "can-force-unlock": may("stack:unlock"), "can-read-settings": true, "can-read-variable": true,
+			"can-lock": may("stack:state"), "can-unlock": states, "can-force-unlock": may("stack:unlock"), "can-read-settings": true, "can-read-variable": true,
 			"can-read-state-versions": states, "can-read-state-outputs": true, "can-create-state-versions": may("stack:state"), "can-update-variable": may("entity:write"),
 		},
 	}

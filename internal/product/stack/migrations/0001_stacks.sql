@@ -24,6 +24,7 @@ CREATE TABLE stacks (
   last_state TEXT NOT NULL DEFAULT '',
   queued INTEGER NOT NULL DEFAULT 0,  -- runs that wait for the stack, or for a worker
   left_out TEXT NOT NULL DEFAULT '',  -- why what a schedule would begin was left out when one was due last
+  overdue TEXT NOT NULL DEFAULT '',   -- JSON: schedules that could not begin their runs, and when each is tried again; '' for none
   owner TEXT NOT NULL DEFAULT ''      -- as a reference; as it is written where that is none
 );
 CREATE INDEX stacks_repository ON stacks (repository, branch);
