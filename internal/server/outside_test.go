@@ -49,8 +49,11 @@ func TestARepositoryAtAForge(t *testing.T) {
 		a.connected(first)
 		second := a.followed()
 		a.reachesTheForge(second)
+		index := a.indexed()
 		a.renamed()
+		index.pushed("a name at the forge", "")
 		a.troubled()
+		index.pushed("a repository that was disconnected", "is a private address, from which nothing is read; connect the repository")
 	})
 }
 
@@ -243,6 +246,53 @@ func (a abroad) reachesTheForge(head string) {
 	}
 	if err := a.admin.Do(ctx, http.MethodPatch, "/repositories/crew/shop", nil, map[string]any{"protected": true}, nil); !fault.Is(err, fault.Conflict) {
 		t.Errorf("a setting of the forge's: %v", err)
+	}
+}
+
+// indexed is a location of a hosted repository that names a file at the forge.
+type indexed struct {
+	abroad
+	location client.Location
+}
+
+// indexed has an entity read from the forge that another repository names.
+func (a abroad) indexed() indexed {
+	a.git(a.t, a.work, "pull", "--quiet", "--ff-only", "origin", "main")
+	a.pushThere(map[string]string{"book.yaml": "{apiVersion: backstage.io/v1alpha1, kind: Component, metadata: {name: book}, spec: {type: service, lifecycle: production, owner: group:default/crew}}"})
+	if _, err := client.Post[client.Repository](a.t.Context(), a.admin, "/repositories/crew/shop/fetch", nil); err != nil {
+		a.t.Fatal(err)
+	}
+	a.push("alice", "crew/index", map[string]string{"catalog-info.yaml": "{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: index}, spec: {target: " + a.forge.URL + "/" + a.name + "/src/branch/main/book.yaml}}\n"})
+	l, err := client.Post[client.Location](a.t.Context(), a.admin, "/locations", map[string]string{"repository": "crew/index"})
+	if err != nil || l.Error != "" {
+		a.t.Fatalf("the index is %+v, %v", l, err)
+	}
+	ctx, stop := context.WithTimeout(a.t.Context(), time.Minute)
+	defer stop()
+	err = eventually(ctx, func() (bool, error) {
+		_, err := client.Get[client.Entity](ctx, a.admin, "/entities/component/default/book", nil)
+		if fault.Is(err, fault.NotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		a.t.Fatalf("the book was not read: %v", err)
+	}
+	return indexed{a, l}
+}
+
+// pushed changes another file of the index after something, which leaves what it names.
+func (i indexed) pushed(after, wrong string) {
+	i.t.Helper()
+	ctx := i.t.Context()
+	commit := i.push("alice", "crew/index", map[string]string{"README.md": "After " + after})
+	l, err := client.Post[client.Location](ctx, i.admin, "/locations/"+i.location.ID+"/refresh", nil)
+	if err != nil || l.Commit != commit || wrong == "" && l.Error != "" || wrong != "" && (len(l.Problems) != 1 || !strings.Contains(l.Problems[0].Message, wrong)) {
+		i.t.Errorf("after %s the index is %+v, %v", after, l, err)
+	}
+	if e, err := client.Get[client.Entity](ctx, i.admin, "/entities/component/default/book", nil); err != nil || e.Version != 1 {
+		i.t.Errorf("after %s the book is version %d, %v", after, e.Version, err)
 	}
 }
 

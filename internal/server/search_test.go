@@ -106,6 +106,11 @@ func TestSearch(t *testing.T) {
 		}
 		g.searches("rita", "giveBackMoney", finds(payments))
 
+		g.apply(`{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: u-17}, spec: {profile: {displayName: Ada, email: countess@lovelace.example}, memberOf: []}}`)
+		for _, q := range []string{"countess@lovelace.example", "Lovelace", "countess kind:user"} {
+			g.searches("rita", q, finds("user:default/u-17"))
+		}
+
 		// A page leads to the next, and to none of another search.
 		first := g.searches("rita", "payment", finds(gateway), "limit", "1")
 		g.searches("rita", "payment", finds(payments+" "+books), "limit", "2", "cursor", first.Next)

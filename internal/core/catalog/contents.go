@@ -139,8 +139,7 @@ func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
 	if c.err = in.Err; c.err != nil {
 		return
 	}
-	if r.bytes.Add(int64(len(in.Bytes))) > maxBytes {
-		c.err = r.tooLarge()
+	if c.err = r.took(len(in.Bytes)); c.err != nil {
 		return
 	}
 	documents, err := document.Parse(c.path, in.Bytes, document.Limits{Bytes: maxFile, Placeholders: true})

@@ -82,9 +82,9 @@ func TestViewsAreKeptAndShared(t *testing.T) {
 			}
 			return fmt.Sprint(out)
 		}
-		own := save(carol, catalog.SavedView{Name: " Mine ", Query: "?sort=-updated&mine=true&kind="}, "")
+		own := save(carol, catalog.SavedView{Name: " Mine ", Query: "?sort=-updated&mine=true&kind=&owner=team&below=true&location=loc_1"}, "")
 		shared := save(carol, catalog.SavedView{Name: "Lab", Query: "space=lab", Space: "lab"}, "")
-		if got := seen(carol); got != "[Mine mine=true&sort=-updated Lab space=lab]" {
+		if got := seen(carol); got != "[Mine below=true&location=loc_1&mine=true&owner=team&sort=-updated Lab space=lab]" {
 			t.Error(got)
 		}
 		if got := seen(alice); got != "[Lab space=lab]" { // she reads in default, and so below

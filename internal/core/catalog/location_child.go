@@ -3,6 +3,8 @@ package catalog
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -10,11 +12,22 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
+// child is a location that an entity names, and the address by which it does, as addressKey gives it; "" for an entity that
+// holds it by no address.
+type child struct{ location, address string }
+
+// addressKey stands for an address in the database, whose indexes take no text of any length.
+func addressKey(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return hex.EncodeToString(sum[:16])
+}
+
 // locationChanged follows the targets of a Location entity that are addresses: each becomes a location of its own, in
-// the entity's space. Paths relative to a file are read along with that file.
+// the entity's space. Paths relative to a file are read along with that file. An address that leads nowhere now, as when its
+// repository was disconnected, keeps the location that it led to.
 func (s *Service) locationChanged(ctx context.Context, tx *store.Tx, c document.Change, source string) error {
 	fromFile := strings.HasPrefix(source, locationPrefix)
-	wanted := map[string]bool{}
+	named, lost := map[child]bool{}, map[string]bool{}
 	if c.New != nil {
 		targets, fields := targetsOf(*c.New)
 		for i, text := range targets {
@@ -29,22 +42,23 @@ func (s *Service) locationChanged(ctx context.Context, tx *store.Tx, c document.
 				target, err = s.TargetAt(ctx, text)
 			}
 			if fromFile && fault.KindOf(err) == fault.Invalid {
-				continue // the reading has noted it
+				lost[addressKey(text)] = true // the reading has noted it
+				continue
 			}
 			if err != nil {
 				return pointed(err, *c.New)
 			}
-			l, err := s.registerChild(ctx, tx, c, target, source)
+			l, err := s.registerChild(ctx, tx, c, target, addressKey(text), source)
 			if err != nil {
 				return fault.Wrap(err, "%s", strings.Join(fields[i], "."))
 			}
-			wanted[l.ID] = true
+			named[child{l.ID, addressKey(text)}] = true
 		}
 	}
-	return s.forgetChildren(ctx, tx, c, wanted, fromFile)
+	return s.forgetChildren(ctx, tx, c, func(one child) bool { return named[one] || lost[one.address] }, fromFile)
 }
 
-func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Change, target Target, source string) (Location, error) {
+func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Change, target Target, address, source string) (Location, error) {
 	// Who wrote the file is not who refreshes it, so a file lends nobody's rights.
 	readable := false
 	if !strings.HasPrefix(source, locationPrefix) {
@@ -73,7 +87,7 @@ func (s *Service) registerChild(ctx context.Context, tx *store.Tx, c document.Ch
 			return l, err
 		}
 	}
-	if err := addParent(ctx, tx, c.Ref, l.ID); err != nil {
+	if err := addParent(ctx, tx, c.Ref, child{l.ID, address}); err != nil {
 		return l, err
 	}
 	if l.Existed && c.Old != nil && bytes.Equal(c.Old.JSON(), c.New.JSON()) {
@@ -93,15 +107,28 @@ func originOf(ctx context.Context, tx *store.Tx, id string) (origin string, dept
 
 // forgetChildren removes the locations that an entity named before and does not name now, unless somebody registered
 // them or another entity names them.
-func (s *Service) forgetChildren(ctx context.Context, tx *store.Tx, c document.Change, wanted map[string]bool, fromFile bool) error {
+func (s *Service) forgetChildren(ctx context.Context, tx *store.Tx, c document.Change, stays func(child) bool, fromFile bool) error {
 	children, err := childrenOf(ctx, tx, c.Ref)
 	if err != nil {
 		return err
 	}
-	for _, id := range children {
-		if wanted[id] {
-			continue
+	kept := map[string]bool{}
+	for _, one := range children {
+		kept[one.location] = kept[one.location] || stays(one)
+	}
+	var gone []string
+	for _, one := range children {
+		switch {
+		case stays(one):
+		case kept[one.location]: // by another address
+			if err := removeAddress(ctx, tx, c.Ref, one); err != nil {
+				return err
+			}
+		case len(gone) == 0 || gone[len(gone)-1] != one.location:
+			gone = append(gone, one.location)
 		}
+	}
+	for _, id := range gone {
 		l, err := locationByID(ctx, tx, id)
 		if err != nil {
 			return err

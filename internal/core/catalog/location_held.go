@@ -27,7 +27,7 @@ func (s *Service) HoldLocation(ctx context.Context, tx *store.Tx, by ref.Entity,
 			return l, err
 		}
 	}
-	if err := addParent(ctx, tx, by, l.ID); err != nil {
+	if err := addParent(ctx, tx, by, child{location: l.ID}); err != nil {
 		return l, err
 	}
 	return l, s.enqueue(ctx, tx, l.ID, whyForced)

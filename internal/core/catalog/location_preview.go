@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -11,10 +13,18 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
+// Bounds of one look at files that nobody has registered yet.
+const (
+	looksAtOnce     = 2         // others wait
+	maxLooked       = 5_000     // documents
+	maxLookedBytes  = 32 << 20  // of files, and of documents with what aliases repeat and placeholders bring
+	maxLookedValues = 1_000_000 // of one file, which is no catalog file when it has more
+)
+
 // Preview is what a target would bring as a location.
 type Preview struct {
-	Location Location       // as it would be, or as it is when it is one already; Error and Details tell what could not be taken
-	Entities []Entity       // without uid, etag and relations: they are not in the catalog
+	Location Location       // as it would be, or as it is when it is one already; Error and Details tell what could not be taken, or that there is more
+	Entities []Entity       // of the document the Text alone, and no uid, etag and relations: they are not in the catalog
 	Taken    []fault.Detail // of the first 500, those whose names others have; at most 50
 }
 
@@ -43,6 +53,10 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 	if err != nil || !l.readable {
 		return p, orNotFound(err, "there is no repository %s, or you may not read it", target.Repository)
 	}
+	if err := s.looks.Acquire(ctx, 1); err != nil {
+		return p, err
+	}
+	defer s.looks.Release(1)
 	commit, err := s.head(ctx, l)
 	if err != nil {
 		return p, err
@@ -61,18 +75,23 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 	if err := read.start(ctx); err != nil {
 		return p, err
 	}
-	if err := read.all(ctx); err != nil {
+	err = read.all(ctx)
+	if err != nil && !errors.Is(err, errEnough) {
 		return p, err
 	}
 	f := read.failure()
+	if err != nil {
+		f.details = append(f.details, fault.Detail{Message: fmt.Sprintf("there is more: a dry run tells the first %d documents, or %d MiB", maxLooked, maxLookedBytes>>20),
+			Hint: "all of it is read once the location is registered"})
+	}
 	l.Error, l.Details, l.Commit, l.Total = f.message, f.details, commit, len(read.singles)
 	p.Location = l
 	if p.Taken, err = s.taken(ctx, read.singles); err != nil {
 		return p, err
 	}
 	for _, c := range read.singles {
-		e := Entity{Ref: c.name, Space: space, Source: l.source(), Document: c.document, File: l.file(), Origin: l.file()}
-		e.File.Path, e.File.Commit = c.path, commit
+		e := Entity{Ref: c.name, Space: space, Source: l.source(), File: l.file(), Origin: l.file()}
+		e.File.Path, e.File.Commit, e.text = c.path, commit, c.text
 		if l.ID == "" { // for those who tell entities that were read from those that were applied
 			e.File.Location, e.Origin.Location = "new", "new"
 		}
@@ -194,84 +213,100 @@ func (s *Service) Validate(d document.Document) []fault.Detail {
 
 // CatalogFile is a file of a repository that declares entities.
 type CatalogFile struct {
-	Entities   []Entity // as it says, without uid, etag and relations
+	Entities   []Entity // as it says: of the document the Text alone, and no uid, etag and relations
 	Registered bool     // an entity of the catalog comes from it
 }
 
 const maxCatalogFiles = 200
 
 // CatalogFiles gives the files of a name that a repository has on its default branch, and that can be read. The address is that
-// of the repository or of something in it; of one that the caller may not read there are none.
-func (s *Service) CatalogFiles(ctx context.Context, address, name string) ([]CatalogFile, error) {
-	if name == "" || strings.ContainsAny(name, `/*?[\`) {
-		return nil, fault.Errorf(fault.Invalid, "%q is not the name of a file", clip(name))
-	}
-	repository, err := s.repositoryAt(ctx, address)
-	if err != nil || repository == "" {
-		return nil, err
-	}
-	space, err := s.repositories.SpaceOf(ctx, repository)
+// of the repository or of something in it; of one that the caller may not read there are none. TooLarge when they are more than
+// is told at once.
+func (s *Service) CatalogFiles(ctx context.Context, address, name string) (files []CatalogFile, err error) {
+	count, left := maxLooked, maxLookedBytes
+	err = s.eachCatalogFile(ctx, address, name, func(l Location, commit, path string, documents []document.Document) error {
+		var f CatalogFile
+		refs := make([]ref.Entity, len(documents))
+		for i, d := range documents {
+			e := Entity{Ref: d.Ref(), Space: l.Space, File: l.file(), text: d.JSON()}
+			if count, left = count-1, left-len(e.text); count < 0 || left < 0 {
+				break
+			}
+			e.File.Location, e.File.Path, e.File.Commit = "new", path, commit
+			e.Origin = e.File
+			refs[i] = e.Ref
+			f.Entities = append(f.Entities, e)
+		}
+		if count < 0 || left < 0 || documents == nil {
+			return fault.Errorf(fault.TooLarge, "the files %s of %s declare more than the %d entities or %d MiB that are looked at; give the address of one of them, or register the pattern **/%s",
+				name, l.Repository, maxLooked, maxLookedBytes>>20, name)
+		}
+		known, err := s.ByRefs(ctx, refs)
+		for _, e := range known {
+			if e != nil && e.File.Repository == l.Repository && e.File.Path == path {
+				f.Registered = true
+			}
+		}
+		files = append(files, f)
+		return err
+	})
 	if err != nil {
 		return nil, err
-	}
-	l := Location{Space: space, Repository: repository, Path: name, readable: true}
-	commit, err := s.head(ctx, l)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil // nothing was pushed yet
-	}
-	if err != nil {
-		return nil, err
-	}
-	if l.Home, err = s.repositories.Home(ctx, repository); err != nil {
-		return nil, err
-	}
-	found, err := s.repositories.Match(ctx, repository, commit, "**/"+name)
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return nil, err
-	}
-	var files []CatalogFile
-	for _, file := range found[:min(len(found), maxCatalogFiles)] {
-		f, err := s.catalogFile(ctx, l, commit, file.Path)
-		if err != nil {
-			return nil, err
-		}
-		if len(f.Entities) > 0 {
-			files = append(files, f)
-		}
 	}
 	return files, nil
 }
 
-func (s *Service) catalogFile(ctx context.Context, l Location, commit, path string) (f CatalogFile, err error) {
-	data, err := s.repositories.ReadFile(ctx, l.Repository, commit, path, maxFile)
-	switch fault.KindOf(err) {
-	case fault.NotFound, fault.TooLarge, fault.Invalid:
-		if err != nil {
-			return f, nil
-		}
+// eachCatalogFile gives the files of CatalogFiles to fn, one after the other, with what they declare. Beyond the bytes that are
+// looked at it reads none, and gives the paths alone.
+func (s *Service) eachCatalogFile(ctx context.Context, address, name string, fn func(l Location, commit, path string, documents []document.Document) error) error {
+	if name == "" || strings.ContainsAny(name, `/*?[\`) {
+		return fault.Errorf(fault.Invalid, "%q is not the name of a file", clip(name))
+	}
+	repository, err := s.repositoryAt(ctx, address)
+	if err != nil || repository == "" {
+		return err
+	}
+	if err := s.looks.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.looks.Release(1)
+	space, err := s.repositories.SpaceOf(ctx, repository)
+	if err != nil {
+		return err
+	}
+	l := Location{Space: space, Repository: repository, Path: name, readable: true}
+	commit, err := s.head(ctx, l)
+	if fault.Is(err, fault.NotFound) {
+		return nil // nothing was pushed yet
 	}
 	if err != nil {
-		return f, err
+		return err
 	}
-	documents, err := document.Parse(path, data, document.Limits{Bytes: maxFile})
-	if err != nil {
-		return f, nil //nolint:nilerr // what can't be read is not suggested
+	if l.Home, err = s.repositories.Home(ctx, repository); err != nil {
+		return err
 	}
-	refs := make([]ref.Entity, len(documents))
-	for i, d := range documents {
-		refs[i] = d.Ref()
-		e := Entity{Ref: d.Ref(), Space: l.Space, Document: d, File: l.file()}
-		e.File.Location, e.File.Path, e.File.Commit = "new", path, commit
-		e.Origin = e.File
-		f.Entities = append(f.Entities, e)
+	found, err := s.repositories.Match(ctx, repository, commit, "**/"+name)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
 	}
-	known, err := s.ByRefs(ctx, refs)
-	for _, e := range known {
-		if e != nil && e.File.Repository == l.Repository && e.File.Path == path {
-			f.Registered = true
+	left := maxLookedBytes
+	for _, file := range found[:min(len(found), maxCatalogFiles)] {
+		var documents []document.Document
+		if left > 0 {
+			data, err := s.repositories.ReadFile(ctx, repository, commit, file.Path, maxFile)
+			if err != nil && fault.KindOf(err) != fault.NotFound && fault.KindOf(err) != fault.TooLarge && fault.KindOf(err) != fault.Invalid {
+				return err
+			}
+			left -= len(data)
+			if documents, err = document.Parse(file.Path, data, document.Limits{Bytes: maxFile, Total: maxLookedValues}); err != nil || len(documents) == 0 {
+				continue // what can't be read is not suggested
+			}
+		}
+		if err := fn(l, commit, file.Path, documents); err != nil {
+			return err
 		}
 	}
-	return f, err
+	return nil
 }
 
 // repositoryAt gives the repository that an address is of, or lies in; "" when there is none that the caller may read.

@@ -107,9 +107,15 @@ func wrongLocations(ctx context.Context, tx *store.Tx, after string) ([]string, 
 	return ids, fault.Wrap(err, "find the locations that are wrong")
 }
 
-func addParent(ctx context.Context, tx *store.Tx, parent ref.Entity, location string) error {
-	_, err := tx.Exec(ctx, `INSERT INTO location_parents (parent, location) VALUES ($1, $2) ON CONFLICT DO NOTHING`, parent.String(), location)
-	return fault.Wrap(err, "note that %s names location %s", parent, location)
+func addParent(ctx context.Context, tx *store.Tx, parent ref.Entity, c child) error {
+	_, err := tx.Exec(ctx, `INSERT INTO location_parents (parent, location, address) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`, parent.String(), c.location, c.address)
+	return fault.Wrap(err, "note that %s names location %s", parent, c.location)
+}
+
+// removeAddress notes that an entity does not name a location by an address any more; by another it does.
+func removeAddress(ctx context.Context, tx *store.Tx, parent ref.Entity, c child) error {
+	_, err := tx.Exec(ctx, `DELETE FROM location_parents WHERE parent = $1 AND location = $2 AND address = $3`, parent.String(), c.location, c.address)
+	return fault.Wrap(err, "note that %s names location %s otherwise", parent, c.location)
 }
 
 func removeParent(ctx context.Context, tx *store.Tx, parent ref.Entity, location string) error {
@@ -117,16 +123,16 @@ func removeParent(ctx context.Context, tx *store.Tx, parent ref.Entity, location
 	return fault.Wrap(err, "note that %s names location %s no more", parent, location)
 }
 
-// childrenOf gives the ids of the locations that an entity names.
-func childrenOf(ctx context.Context, tx *store.Tx, parent ref.Entity) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT location FROM location_parents WHERE parent = $1 ORDER BY location`, parent.String())
-	ids, err := store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
-	return ids, fault.Wrap(err, "find the locations of %s", parent)
+// childrenOf gives the locations that an entity names, each with every address by which it does.
+func childrenOf(ctx context.Context, tx *store.Tx, parent ref.Entity) ([]child, error) {
+	rows, err := tx.Query(ctx, `SELECT location, address FROM location_parents WHERE parent = $1 ORDER BY location, address`, parent.String())
+	all, err := store.Collect(rows, err, func(r store.Row) (c child, err error) { return c, r.Scan(&c.location, &c.address) })
+	return all, fault.Wrap(err, "find the locations of %s", parent)
 }
 
 // parentsOf gives the entities that name a location.
 func parentsOf(ctx context.Context, tx *store.Tx, location string) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT parent FROM location_parents WHERE location = $1 ORDER BY parent LIMIT 100`, location)
+	rows, err := tx.Query(ctx, `SELECT DISTINCT parent FROM location_parents WHERE location = $1 ORDER BY parent LIMIT 100`, location)
 	names, err := store.Collect(rows, err, func(r store.Row) (name string, err error) { return name, r.Scan(&name) })
 	return names, fault.Wrap(err, "find who names location %s", location)
 }
@@ -140,7 +146,7 @@ func holders(ctx context.Context, tx *store.Tx, location string, above map[strin
 		from string // id of the location that brought it; "" when it was applied
 		kept bool
 	}
-	rows, err := tx.Query(ctx, `SELECT e.ref, COALESCE(l.id, ''), COALESCE(l.kept, 0) FROM location_parents p JOIN entities e ON e.ref = p.parent
+	rows, err := tx.Query(ctx, `SELECT DISTINCT e.ref, COALESCE(l.id, ''), COALESCE(l.kept, 0) FROM location_parents p JOIN entities e ON e.ref = p.parent
 LEFT JOIN locations l ON e.source LIKE '`+locationPrefix+`%' AND l.id = SUBSTR(e.source, LENGTH('`+locationPrefix+`') + 1) WHERE p.location = $1 ORDER BY e.ref`, location)
 	parents, err := store.Collect(rows, err, func(r store.Row) (parent, error) {
 		var p parent

@@ -101,7 +101,7 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 	}
 	switch {
 	case f.full:
-		return nil, f.r.tooLarge()
+		return nil, f.r.full()
 	case refused(err):
 		return f.refuse(fault.Message(err), "", at)
 	case err != nil:
@@ -122,9 +122,9 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 
 // take counts bytes for the file and for the location.
 func (f *filler) take(bytes int) error {
-	if f.in.filled += bytes; f.full || f.in.filled > maxFilled || f.r.bytes.Add(int64(bytes)) > maxBytes {
+	if f.in.filled += bytes; f.full || f.in.filled > maxFilled || f.r.took(bytes) != nil {
 		f.full = true
-		return f.r.tooLarge()
+		return f.r.full()
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (f *filler) bundle(ctx context.Context, name input, data []byte, at []strin
 	}, document.Limits{Bytes: maxDocument})
 	switch {
 	case f.full:
-		return nil, f.r.tooLarge()
+		return nil, f.r.full()
 	case err == nil:
 		return strings.ReplaceAll(string(text), "\x00", ""), nil
 	case len(fault.Details(err)) > 0:

@@ -47,6 +47,7 @@ type reading struct {
 	next    []*walkedFile          // to be read
 	bytes   atomic.Int64
 	count   int                   // documents
+	looked  int                   // bytes of those that a preview keeps
 	seen    map[[16]byte]fate     // by hash of the reference: a million references are many bytes
 	singles []change              // to be taken one by one, at the end
 	bulk    []change              // to be taken in the next chunk
@@ -266,6 +267,26 @@ func (r *reading) tooLarge() error {
 		r.location, maxFiles, maxBytes>>20, maxFilled>>20, maxDepth)
 }
 
+// full is why no more is read: a preview has enough then.
+func (r *reading) full() error {
+	if r.preview {
+		return errEnough
+	}
+	return r.tooLarge()
+}
+
+// took counts bytes that were read.
+func (r *reading) took(bytes int) error {
+	most := int64(maxBytes)
+	if r.preview {
+		most = maxLookedBytes
+	}
+	if r.bytes.Add(int64(bytes)) > most {
+		return r.full()
+	}
+	return nil
+}
+
 func joined(details []fault.Detail) string {
 	lines := make([]string, len(details))
 	for i, d := range details {
@@ -298,6 +319,9 @@ func (r *reading) takeOne(ctx context.Context, f *walkedFile, d *checked) error 
 	if r.count++; r.count > maxEntities || len(r.singles) == maxSingles {
 		return fault.Errorf(fault.TooLarge, "%s declares more than %d entities, or %d of kinds that others keep; register its parts as locations of their own", r.location, maxEntities, maxSingles)
 	}
+	if r.looked += len(d.text); r.preview && (r.count > maxLooked || r.looked > maxLookedBytes) {
+		return errEnough
+	}
 	f.names = f.names || d.kind.Name == locationKind
 	key := keyOf(d.name)
 	if r.seen[key] != 0 {
@@ -316,7 +340,11 @@ func (r *reading) takeOne(ctx context.Context, f *walkedFile, d *checked) error 
 		r.bulk = append(r.bulk, d.change)
 		return nil
 	}
-	r.singles = append(r.singles, d.change)
+	if one := d.change; r.preview {
+		r.singles = append(r.singles, change{name: one.name, text: one.text, space: one.space, source: one.source, path: one.path})
+	} else {
+		r.singles = append(r.singles, one)
+	}
 	if d.kind.Name == locationKind {
 		return r.follow(ctx, f, d.document)
 	}

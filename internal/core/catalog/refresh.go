@@ -21,6 +21,7 @@ import (
 const (
 	jobRefresh = "catalog.refresh"
 	jobSweep   = "catalog.sweep"
+	jobWrong   = "catalog.wrong" // has locations read again of which something was not taken
 	sweepEvery = time.Hour
 	chunk      = 25 // documents of kinds that others keep in one transaction, so that others get their turn
 
@@ -51,6 +52,7 @@ func (s *Service) subscribe() {
 	queue.Handle(s.queue, jobClear, queue.HandleOptions{Timeout: refreshTime}, func(ctx context.Context, a clearArgs) error { return s.clear(actor.AsSystem(ctx), a) })
 	queue.Handle(s.queue, jobKind, queue.HandleOptions{Concurrency: 1, Timeout: refreshTime}, s.kindAgain)
 	queue.Handle(s.queue, jobForget, queue.HandleOptions{Concurrency: 1}, s.forgetMentions)
+	queue.Handle(s.queue, jobWrong, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.enqueueWrong(ctx) })
 	queue.Handle(s.queue, jobSweep, queue.HandleOptions{Concurrency: 1}, func(ctx context.Context, _ struct{}) error { return s.sweep(ctx) })
 	s.queue.Every(jobSweep, sweepEvery, struct{}{})
 	s.ledger.Subscribe("catalog.repositories", []string{"repository."}, s.repositoryChanged)
@@ -206,15 +208,13 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 	if err != nil {
 		return err
 	}
-	if e.Type == "repository.connected" { // files that named it before can be followed now
-		wrong, err := wrongLocations(ctx, tx, "")
-		if err != nil {
+	found, err := hasNewPage(e)
+	if err != nil {
+		return err
+	}
+	if found { // files that named it before can be followed now
+		if err := s.queue.Insert(ctx, tx, jobWrong, struct{}{}, queue.InsertOptions{Unique: jobWrong}); err != nil {
 			return err
-		}
-		for _, id := range wrong {
-			if err := s.enqueue(ctx, tx, id, whyPushed); err != nil {
-				return err
-			}
 		}
 	}
 	w := whyPushed
@@ -235,6 +235,19 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 		}
 	}
 	return nil
+}
+
+// hasNewPage tells whether addresses at a forge may lead to a repository from now on that did not: it was connected, or has
+// another name there.
+func hasNewPage(e ledger.Entry) (bool, error) {
+	if e.Type != "repository.changed" {
+		return e.Type == "repository.connected", nil
+	}
+	var change struct {
+		Remote string `json:"remote"`
+	}
+	err := json.Unmarshal(e.Data, &change)
+	return change.Remote != "", fault.Wrap(err, "read change %s", e.ID)
 }
 
 // errSuperseded ends a refresh when a later one, or the end of the location, has made it pointless.

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
+	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
@@ -20,7 +21,7 @@ import (
 type Suggestion struct {
 	Target            // where it would be
 	Document string   // a Component, in which its owner fills in the rest
-	Existing []string // paths of files of that name which the repository has, and which declare something
+	Existing []string // paths of files of that name which the repository has, and which declare something as far as they were read
 }
 
 // Suggest gives a document for the repository of an address, or for a folder of it. It needs repository:read; a repository that the
@@ -40,12 +41,12 @@ func (s *Service) Suggest(ctx context.Context, address string) (Suggestion, erro
 		t.Path = defaultFile
 	}
 	out := Suggestion{Target: t}
-	files, err := s.CatalogFiles(ctx, strings.TrimPrefix(address, "url:"), path.Base(t.Path))
+	err = s.eachCatalogFile(ctx, strings.TrimPrefix(address, "url:"), path.Base(t.Path), func(_ Location, _, file string, _ []document.Document) error {
+		out.Existing = append(out.Existing, file)
+		return nil
+	})
 	if err != nil {
 		return out, err
-	}
-	for _, f := range files {
-		out.Existing = append(out.Existing, f.Entities[0].File.Path)
 	}
 	home, err := s.repositories.Home(ctx, t.Repository)
 	if err != nil {

@@ -42,7 +42,7 @@ const (
 
 // viewWords are the parameters that a view may have.
 func viewWords() []string {
-	return []string{"kind", "space", "namespace", "owner", "type", "lifecycle", "system", "tag", "text", "mine", "starred", "gap", "failed", "orphan", "sort", "columns"}
+	return []string{"kind", "space", "namespace", "owner", "type", "lifecycle", "system", "tag", "text", "below", "mine", "starred", "gap", "location", "failed", "orphan", "sort", "columns"}
 }
 
 // checkView holds a view to its form, and gives it in that form: the parameters in order.

@@ -169,6 +169,11 @@ func (s *Service) obey(ctx context.Context, r *Repository, there forge.Repositor
 		if err := update(ctx, tx, current); err != nil {
 			return err
 		}
+		if before := current.Outside; before != nil && before.URL != "" && before.URL != o.URL {
+			if err := addFormerPage(ctx, tx, r.ID, before.URL, now.Updated); err != nil {
+				return err
+			}
+		}
 		if err := setRemote(ctx, tx, r.ID, o); err != nil || len(data) == 1 {
 			return err
 		}

@@ -31,14 +31,38 @@ func byRemote(ctx context.Context, tx *store.Tx, integration, remoteID, remote s
 	return found[0], nil
 }
 
+// byPage gives the repositories that have their page there, or else those that had it before they were renamed at the forge,
+// those first that had it last.
 func byPage(ctx context.Context, tx *store.Tx, page string) ([]string, error) {
-	rows, err := tx.Query(ctx, `SELECT r.namespace, r.name FROM repositories r JOIN repository_outsides o ON o.repository = r.id
-WHERE r.deleted = 0 AND LOWER(o.url) = LOWER($1) ORDER BY r.id LIMIT 50`, page)
-	return store.Collect(rows, err, func(row store.Row) (string, error) {
-		var namespace, name string
-		err := row.Scan(&namespace, &name)
-		return namespace + "/" + name, err
-	})
+	for _, from := range []string{
+		`repository_outsides p ON p.repository = r.id WHERE r.deleted = 0 AND LOWER(p.url) = LOWER($1) ORDER BY r.id`,
+		`repository_former_pages p ON p.repository = r.id WHERE r.deleted = 0 AND p.page = LOWER($1) ORDER BY p.until DESC, r.id`,
+	} {
+		rows, err := tx.Query(ctx, `SELECT r.namespace, r.name FROM repositories r JOIN `+from+` LIMIT 50`, page)
+		names, err := store.Collect(rows, err, func(row store.Row) (string, error) {
+			var namespace, name string
+			err := row.Scan(&namespace, &name)
+			return namespace + "/" + name, err
+		})
+		if err != nil || len(names) > 0 {
+			return names, err
+		}
+	}
+	return nil, nil
+}
+
+const maxFormerPages = 20 // of one repository, the last ones
+
+// addFormerPage notes that a repository had its page there until now.
+func addFormerPage(ctx context.Context, tx *store.Tx, id, page string, now time.Time) error {
+	_, err := tx.Exec(ctx, `INSERT INTO repository_former_pages (repository, page, until) VALUES ($1, LOWER($2), $3)
+		ON CONFLICT (repository, page) DO UPDATE SET until = excluded.until`, id, page, now)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `DELETE FROM repository_former_pages WHERE repository = $1 AND page NOT IN
+		(SELECT page FROM repository_former_pages WHERE repository = $1 ORDER BY until DESC, page LIMIT $2)`, id, maxFormerPages)
+	return err
 }
 
 // setRemote writes where a repository lives.

@@ -479,6 +479,36 @@ func TestARenamedRepositoryIsFollowed(t *testing.T) {
 		if n := strings.Count(strings.Join(b.types(), " "), "changed"); n < 1 || n > 2 {
 			t.Errorf("the entries are %v", b.types())
 		}
+		// Its former pages lead to it until another repository has its page there, or it is disconnected.
+		leads := func(want map[string]string) {
+			t.Helper()
+			for page, repositories := range want {
+				if names, err := b.Platform().ByPage(t.Context(), "https://forge.example.com/"+page); err != nil || fmt.Sprint(names) != repositories {
+					t.Errorf("%s leads to %v, %v; want %s", page, names, err, repositories)
+				}
+			}
+		}
+		leads(map[string]string{"acme/Shop": "[default/shop]", "acme/shop": "[default/shop]", "acme/store": "[default/shop]", "acme/mall": "[]"})
+		a.set(func(a *away) { a.there.Name, a.there.URL = "acme/Mall", "https://forge.example.com/acme/Mall" })
+		b.fetch()
+		leads(map[string]string{"acme/shop": "[default/shop]", "acme/store": "[default/shop]", "acme/mall": "[default/shop]"})
+		a.set(func(a *away) {
+			a.there.ID, a.there.Name, a.there.URL = "8", "acme/Shop", "https://forge.example.com/acme/Shop"
+		})
+		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Name: "next", Integration: "default/forge", Remote: "acme/Shop"}); err != nil {
+			t.Fatal(err)
+		}
+		leads(map[string]string{"acme/shop": "[default/next]", "acme/store": "[default/shop]", "acme/mall": "[default/shop]"})
+		for i := range 25 {
+			e := event
+			e.Repository.Name, e.Repository.URL = fmt.Sprintf("acme/N%d", i), fmt.Sprintf("https://forge.example.com/acme/N%d", i)
+			_, _ = b.Handle(t.Context(), "default/forge", e) // the forge says another name, so that each is one more
+		}
+		leads(map[string]string{"acme/store": "[]", "acme/n24": "[default/shop]"})
+		if err := b.Delete(accesstest.As("adam"), "default/shop"); err != nil {
+			t.Fatal(err)
+		}
+		leads(map[string]string{"acme/n24": "[]", "acme/n23": "[]", "acme/mall": "[]", "acme/shop": "[default/next]"})
 	})
 }
 

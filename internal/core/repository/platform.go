@@ -88,7 +88,7 @@ func (p Platform) Home(ctx context.Context, repository string) (catalog.Home, er
 }
 
 // ByPage gives the connected repositories that have their page there, such as https://github.com/acme/shop: one for each
-// integration through which it is connected.
+// integration through which it is connected. Where none has, it gives those that had it before they were renamed at the forge.
 func (p Platform) ByPage(ctx context.Context, page string) (names []string, err error) {
 	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
 		names, err = byPage(ctx, tx, page)

@@ -165,6 +165,7 @@ func remove(ctx context.Context, tx *store.Tx, id string) error {
 		`DELETE FROM repository_platform_commits WHERE repository = $1`,
 		`DELETE FROM repository_refs WHERE repository = $1`,
 		`DELETE FROM repository_outsides WHERE repository = $1`,
+		`DELETE FROM repository_former_pages WHERE repository = $1`,
 		`DELETE FROM repository_outgoing WHERE repository = $1`,
 		`DELETE FROM repository_told WHERE repository = $1`,
 		`DELETE FROM repository_imports WHERE repository = $1`,

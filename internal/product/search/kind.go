@@ -60,6 +60,7 @@ type outline struct {
 		Definition any `json:"definition"`
 		Profile    struct {
 			DisplayName any `json:"displayName"`
+			Email       any `json:"email"`
 		} `json:"profile"`
 	} `json:"spec"`
 }
@@ -125,6 +126,7 @@ func entityDoc(f catalog.Fed) index.Doc {
 		d.Add(index.Fact, owner)
 	}
 	d.Add(index.Fact, cut(text(o.Spec.System), 200))
+	d.Add(index.Fact, cut(text(o.Spec.Profile.Email), 300))
 	d.Add(index.Body, cut(o.Metadata.Description, mostDescription))
 	if kind == "api" {
 		d.Add(index.Body, definition(o.Spec.Definition))

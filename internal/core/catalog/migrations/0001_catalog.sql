@@ -135,11 +135,12 @@ CREATE TABLE location_defaults (
   orphans TEXT NOT NULL DEFAULT ''
 );
 
--- The Location entities that name a location.
+-- The Location entities that name a location, and other entities that hold one.
 CREATE TABLE location_parents (
   parent TEXT NOT NULL,
   location TEXT NOT NULL,
-  PRIMARY KEY (parent, location)
+  address TEXT NOT NULL,                -- hash of the address by which it does; '' for an entity that holds it by none
+  PRIMARY KEY (parent, location, address)
 );
 CREATE INDEX location_parents_location ON location_parents (location);
 

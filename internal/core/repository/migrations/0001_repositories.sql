@@ -87,6 +87,15 @@ CREATE TABLE repository_outsides (
   UNIQUE (integration, remote_id)
 );
 
+-- Pages that such repositories had before they were renamed at the forge: files go on to name them by these.
+CREATE TABLE repository_former_pages (
+  repository TEXT NOT NULL,
+  page       TEXT NOT NULL, -- in lower case
+  until      BIGINT NOT NULL,
+  PRIMARY KEY (repository, page)
+);
+CREATE INDEX repository_former_pages_page ON repository_former_pages (page);
+
 -- Commits that are on their way to a forge: who made them is to be known also when the answer is lost.
 CREATE TABLE repository_outgoing (
   repository TEXT NOT NULL,
