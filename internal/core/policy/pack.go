@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"io"
 	"strings"
+	"sync"
 )
 
 const (
@@ -13,15 +14,20 @@ const (
 	mostPacked = 128 << 10 // bytes of input: what is larger does not become as small as a row takes
 )
 
+// packers are writers of gzip, each of which takes longer to make than most inputs to pack.
+var packers = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is one
+	return w
+}}
+
 // pack gives an input as short text.
 func pack(raw []byte) (string, error) {
 	var text bytes.Buffer
 	text.WriteString(packed)
 	inner := base64.NewEncoder(base64.RawStdEncoding, &text)
-	out, err := gzip.NewWriterLevel(inner, gzip.BestSpeed)
-	if err != nil {
-		return "", err
-	}
+	out := packers.Get().(*gzip.Writer)
+	defer packers.Put(out)
+	out.Reset(inner)
 	if _, err := out.Write(raw); err != nil {
 		return "", err
 	}

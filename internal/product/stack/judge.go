@@ -62,7 +62,7 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	if err != nil {
 		return worker.Result{}, err
 	}
-	about, err := s.planInput(ctx, r, stack, plan, in.Third, cost)
+	about, err := s.planInput(ctx, r, stack, cmp.Or(v.Plan, in.Plan), plan, in.Third, cost)
 	if err != nil {
 		return worker.Result{}, err
 	}
@@ -149,7 +149,7 @@ func (s *Service) standing(ctx context.Context, subject, space string) (stack St
 
 // planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive. What is
 // beside it, input.run, is the platform's own.
-func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan, third map[string]string, cost *Cost) (map[string]any, error) {
+func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, digest string, p Plan, third map[string]string, cost *Cost) (map[string]any, error) {
 	outputs := map[string]any{}
 	for _, o := range p.Outputs {
 		outputs[o.Address] = map[string]any{"actions": o.Actions}
@@ -164,7 +164,10 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, p Plan,
 	}
 	now := s.runBrief(ctx, r)
 	now["commit"] = s.commitInput(ctx, r.Source.Repository, branchOf(r.Source.Ref), r.Source.Commit, s.committer(ctx, r))
-	now["changes"] = p.brief()
+	var err error
+	if now["changes"], err = s.briefOf(digest, p); err != nil {
+		return nil, err
+	}
 	about, err := s.stackSeen(ctx, stack, &r)
 	if err != nil {
 		return nil, err

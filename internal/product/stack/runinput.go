@@ -74,8 +74,8 @@ func (s *Service) runBrief(ctx context.Context, r run.Run) map[string]any {
 func (s *Service) runInput(ctx context.Context, r run.Run) (map[string]any, error) {
 	seen := s.runBrief(ctx, r)
 	seen["commit"] = s.commitInput(ctx, r.Source.Repository, branchOf(r.Source.Ref), r.Source.Commit, s.committer(ctx, r))
-	p, err := s.planOf(ctx, r)
-	seen["changes"] = p.brief()
+	brief, err := s.briefOfRun(ctx, r)
+	seen["changes"] = brief
 	return seen, err
 }
 

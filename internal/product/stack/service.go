@@ -94,6 +94,7 @@ type Deps struct {
 type Service struct {
 	Deps
 	states *semaphore.Weighted // bytes of states that are looked into at a time
+	briefs briefs
 }
 
 // New builds the room and registers its kind of run, its jobs and its subscriptions.
