@@ -35,8 +35,10 @@ const (
 
 // Bounds of what is asked of the engine.
 const (
-	askTime   = time.Minute
-	startTime = 2 * time.Minute
+	askTime     = time.Minute
+	startTime   = 2 * time.Minute
+	removeTries = 5
+	removePause = 200 * time.Millisecond
 )
 
 // Executor runs commands in containers.
@@ -232,9 +234,18 @@ func (e *Executor) Clear(ctx context.Context, id string) error {
 func (e *Executor) remove(ctx context.Context, container string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), askTime)
 	defer cancel()
-	_, err := e.api.ContainerRemove(ctx, container, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
-	if err != nil && !errdefs.IsNotFound(err) {
-		return e.unavailable(err, "remove the container %s", container)
+	for tries := 1; ; tries++ {
+		_, err := e.api.ContainerRemove(ctx, container, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if err == nil || errdefs.IsNotFound(err) {
+			return nil
+		}
+		if tries == removeTries {
+			return e.unavailable(err, "remove the container %s", container)
+		}
+		select { // an engine may refuse while it is about to notice that the container has ended
+		case <-time.After(removePause):
+		case <-ctx.Done():
+			return e.unavailable(err, "remove the container %s", container)
+		}
 	}
-	return nil
 }

@@ -5,6 +5,7 @@ package container
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func serve(dir, host string) {
 // open gives an executor of an engine in a folder of the test's own.
 func open(t *testing.T, engine *containertest.Engine, change ...func(*Options)) *Executor {
 	t.Helper()
-	o := Options{Dir: t.TempDir(), Host: engine.Host, Image: containertest.Shell}
+	o := Options{Dir: t.TempDir(), Host: engine.Host, Image: containertest.Shell, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))}
 	for _, c := range change {
 		c(&o)
 	}
