@@ -2,8 +2,11 @@ package repository_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +73,14 @@ func TestADeletedRepositoryIsHiddenAndComesBack(t *testing.T) {
 		}
 		if exists, err := b.Platform().Exists(adam, r.ID); err != nil || !exists {
 			t.Errorf("its images would go: %v, %v", exists, err)
+		}
+		ids := []string{r.ID}
+		for i := range 1100 {
+			ids = append(ids, fmt.Sprint("rep_", i))
+		}
+		slices.Reverse(ids)
+		if there, err := b.Platform().Existing(adam, append(ids, "rep_x")); err != nil || !maps.Equal(there, map[string]bool{r.ID: true}) {
+			t.Errorf("of many there are %v, %v", there, err)
 		}
 		for who, hint := range map[string]bool{"adam": true, "alice": true, "bob": false} {
 			_, err := b.Create(accesstest.As(who), repository.NewRepository{Name: "store"})
@@ -147,6 +158,9 @@ func TestADeletedRepositoryGoesWhenItsTimeIsOver(t *testing.T) {
 		}
 		if n := b.rows(); n != 1 {
 			t.Errorf("%d rows are left", n)
+		}
+		if there, err := b.Platform().Existing(adam, []string{r.ID, kept.ID}); err != nil || !maps.Equal(there, map[string]bool{kept.ID: true}) {
+			t.Errorf("there are %v, %v", there, err)
 		}
 		if _, err := os.Stat(filepath.Join(b.dir, r.ID+".git")); !os.IsNotExist(err) {
 			t.Errorf("its folder: %v", err)

@@ -349,6 +349,25 @@ func (c *content) list(ctx context.Context, folder string) ([]forge.Entry, error
 	return tree.Entries, nil
 }
 
+// filesIn gives the files and links in a folder itself.
+func (c *content) filesIn(ctx context.Context, folder string) (files []string, err error) {
+	if folder, err = git.CheckPath(folder); err != nil {
+		return nil, err
+	}
+	entries, err := c.list(ctx, folder)
+	if fault.Is(err, fault.NotFound) {
+		if _, err := c.list(ctx, ""); err != nil { // the commit is seen
+			return nil, err
+		}
+	}
+	for _, e := range entries {
+		if treeEntry(e).Type == "blob" {
+			files = append(files, e.Path)
+		}
+	}
+	return files, err
+}
+
 // readAll is git.ReadFiles.
 func (c *content) readAll(ctx context.Context, files []string, limit int64) (map[string][]byte, error) {
 	if len(files) > filesByAPI {

@@ -239,6 +239,8 @@ func TestFilesReadByAPI(t *testing.T) {
 				list, err := p.Files(ctx, "default/shop", second, folder)
 				slices.Sort(list)
 				say("files below "+folder, list, err)
+				list, err = p.FilesIn(ctx, "default/shop", second, folder)
+				say("files in "+folder, list, err)
 			}
 			changed, err := p.ChangedPaths(ctx, "default/shop", first, second)
 			say("changed", changed, err)

@@ -115,17 +115,6 @@ func Matches(pattern, file string) bool {
 	return match(strings.Split(pattern, "/"), strings.Split(file, "/"))
 }
 
-// Exists tells whether there is a repository with an id, or one that was deleted and can be restored.
-func (p Platform) Exists(ctx context.Context, id string) (exists bool, err error) {
-	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
-		n := 0
-		err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM repositories WHERE id = $1", id).Scan(&n)
-		exists = n > 0
-		return err
-	})
-	return exists, fault.Wrap(err, "look for repository %s", id)
-}
-
 // ByID gives a repository, whatever it is called now.
 func (p Platform) ByID(ctx context.Context, id string) (Repository, error) { return p.s.byID(ctx, id) }
 
@@ -231,6 +220,26 @@ func (p Platform) ReadFiles(ctx context.Context, repository, commit string, file
 // with fault.TooLarge when there are more than 50,000.
 func (p Platform) Files(ctx context.Context, repository, commit, folder string) ([]string, error) {
 	return p.files(ctx, repository, commit, folder, func(string) bool { return true })
+}
+
+// FilesIn lists the files in a folder itself, in order, as Files does those below it.
+func (p Platform) FilesIn(ctx context.Context, repository, commit, folder string) (files []string, err error) {
+	err = p.reading(ctx, repository, commit, func(c *content) error {
+		files, err = c.filesIn(ctx, folder)
+		return err
+	}, func(dir string) error {
+		entries, err := p.s.git.Tree(ctx, dir, commit, folder)
+		files = paths(slices.DeleteFunc(entries, func(e git.TreeEntry) bool { return e.Type != "blob" }))
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	slices.Sort(files)
+	return files, nil
 }
 
 // files is Files with those that are wanted.

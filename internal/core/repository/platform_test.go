@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,15 @@ func TestPlatformView(t *testing.T) {
 			t.Error(got, err)
 		}
 		if got, err := p.Files(ctx, "default/shop", second, "no"); err != nil || got != nil {
+			t.Error(got, err)
+		}
+		if got, err := p.FilesIn(ctx, "default/shop", second, "a/b"); err != nil || strings.Join(got, " ") != "a/b/catalog-info.yaml a/b/other.yaml" {
+			t.Error(got, err)
+		}
+		if got, err := p.FilesIn(ctx, "default/shop", second, "a"); err != nil || slices.Contains(got, "a/b") || slices.Contains(got, "a/b/other.yaml") {
+			t.Error(got, err)
+		}
+		if got, err := p.FilesIn(ctx, "default/shop", second, "no"); err != nil || got != nil {
 			t.Error(got, err)
 		}
 		if space, err := p.SpaceOf(ctx, "default/shop"); err != nil || space != "default" {

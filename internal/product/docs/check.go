@@ -54,7 +54,9 @@ func (s *Service) audit(ctx context.Context, t tree, site *Site) (audit, error) 
 			}
 			a.texts = append(a.texts, text{p, section})
 		}
-		pages[i].Links = read.Links
+		if kept.linksOf(p, len(read.Links)) {
+			pages[i].Links = read.Links
+		}
 		if kept.page(p, len(read.Anchors)) {
 			pages[i].Anchors = read.Anchors
 		}
@@ -73,9 +75,9 @@ func (s *Service) audit(ctx context.Context, t tree, site *Site) (audit, error) 
 
 // bounds counts what is kept of the pages of a site.
 type bounds struct {
-	sections, text, anchors int
-	full, many              bool
-	problems                []Problem
+	sections, text, anchors, links int
+	full, many, linked             bool
+	problems                       []Problem
 }
 
 // section tells whether one more is kept of a page.
@@ -98,6 +100,16 @@ func (b *bounds) page(p PageRef, anchors int) bool {
 			"the site has more than %d anchors, and links to those of this page and of the pages after it are not looked at; give parts of the site to other entities (techdocs-ref)", maxAnchors)})
 	}
 	return !b.many
+}
+
+// linksOf tells whether those of one more are looked at.
+func (b *bounds) linksOf(p PageRef, links int) bool {
+	if b.links += links; !b.linked && b.links > maxLinks {
+		b.linked = true
+		b.problems = append(b.problems, Problem{File: p.File, Message: fmt.Sprintf(
+			"the site has more than %d links, and those of this page and of the pages after it are not looked at; give parts of the site to other entities (techdocs-ref)", maxLinks)})
+	}
+	return !b.linked
 }
 
 func (r *Report) add(p Problem) {
@@ -135,10 +147,13 @@ func cut(text string, most int) string {
 const (
 	sentFiles = 20_000
 	sentBytes = 64 << 20
+
+	sentAtOnce = 2 // checks; each may have so much in memory
 )
 
 // CheckFiles tells what is wrong with the docs in files that somebody sends, by their paths: the pages with their contents, and
-// the names of the others. It asks for no right, and reads nothing but what it is given.
+// the names of the others. It asks for no right, and reads nothing but what it is given. Few are checked at once, and the others wait;
+// it fails with fault.Canceled where ctx ends meanwhile.
 func (s *Service) CheckFiles(ctx context.Context, files map[string][]byte) (Report, error) {
 	size := 0
 	for _, content := range files {
@@ -155,6 +170,12 @@ func (s *Service) CheckFiles(ctx context.Context, files map[string][]byte) (Repo
 		}
 		sent[clean] = content
 	}
+	select {
+	case s.checks <- struct{}{}:
+		defer func() { <-s.checks }()
+	case <-ctx.Done():
+		return Report{}, fault.Errorf(fault.Canceled, "the check was broken off before it began: %w", context.Cause(ctx))
+	}
 	site, err := readSite(ctx, sent, "")
 	if err != nil {
 		return Report{}, err
@@ -170,6 +191,16 @@ func (t sentTree) list(_ context.Context, folder string) ([]string, error) {
 	var files []string
 	for name := range t {
 		if folder == "" || strings.HasPrefix(name, folder+"/") {
+			files = append(files, name)
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+func (t sentTree) in(_ context.Context, folder string) (files []string, err error) {
+	for name := range t {
+		if folderOf(name) == folder {
 			files = append(files, name)
 		}
 	}

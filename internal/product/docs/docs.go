@@ -14,6 +14,7 @@ import (
 const (
 	maxPages    = 2000
 	maxSite     = 64 << 20 // bytes of its pages
+	maxKnown    = 200_000  // files of a large repository, with those of all sites that are included
 	maxConfig   = 1 << 20
 	maxNav      = 5000 // entries
 	maxDepth    = 10   // of the navigation
@@ -22,6 +23,7 @@ const (
 	textMax     = 8 << 20 // bytes of a site that search sees
 	maxSections = 20_000  // of a site that search sees
 	maxAnchors  = 200_000 // of a site that links are held to
+	maxLinks    = 200_000 // of a site that are looked at
 )
 
 // Place is where the docs of an entity are.

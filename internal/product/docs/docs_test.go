@@ -21,6 +21,11 @@ func tree1(files ...string) sentTree {
 	return t
 }
 
+// checker gives a room that checks files.
+func checker() *Service {
+	return &Service{markdown: markdown.New(), checks: make(chan struct{}, sentAtOnce)}
+}
+
 func siteOf(t *testing.T, folder string, files ...string) *Site {
 	t.Helper()
 	site, err := readSite(context.Background(), tree1(files...), folder)
@@ -233,7 +238,7 @@ func TestLinksBetweenSites(t *testing.T) {
 // TestCheck tells what is wrong with files that somebody sends.
 func TestCheck(t *testing.T) {
 	t.Parallel()
-	s := &Service{markdown: markdown.New()}
+	s := checker()
 	report, err := s.CheckFiles(context.Background(), tree1("docs/index.md", "# I\n[ok](a.md#a) [bad](a.md#b) ![no](x.png)\n\n--8<-- \"y\"\n", "docs/a.md", "# A\n\n[^1]\n\n[^1]: [i](index.md#i)\n"))
 	if err != nil || report.Pages != 2 || report.Links != 4 || len(report.Problems) != 3 {
 		t.Fatalf("%+v, %v", report, err)
@@ -251,6 +256,64 @@ func TestCheck(t *testing.T) {
 	}
 	if _, err := s.CheckFiles(context.Background(), tree1("x.md", strings.Repeat("x", sentBytes+1))); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("too much: %v", err)
+	}
+}
+
+// TestFewChecksGoAtOnce has others wait, as long as who asks for them does.
+func TestFewChecksGoAtOnce(t *testing.T) {
+	t.Parallel()
+	s, files := checker(), tree1("docs/index.md", "# I\n")
+	for range sentAtOnce {
+		s.checks <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() {
+		_, err := s.CheckFiles(ctx, files)
+		done <- err
+	}()
+	cancel()
+	if err := <-done; !fault.Is(err, fault.Canceled) || !strings.Contains(err.Error(), "before it began") {
+		t.Errorf("who goes away while others are checked is told %v", err)
+	}
+	if _, err := s.CheckFiles(ctx, tree1("../x.md", "")); !fault.Is(err, fault.Invalid) {
+		t.Errorf("what can't be checked waits: %v", err)
+	}
+	go func() {
+		_, err := s.CheckFiles(t.Context(), files)
+		done <- err
+	}()
+	<-s.checks
+	if err := <-done; err != nil || len(s.checks) != sentAtOnce-1 {
+		t.Errorf("when another ends it is checked with %v, and %d places are taken", err, len(s.checks))
+	}
+	for range 2 * sentAtOnce { // none keeps its place
+		if _, err := s.CheckFiles(t.Context(), files); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestLinksOfASiteAreBounded over all of its pages, which is told.
+func TestLinksOfASiteAreBounded(t *testing.T) {
+	t.Parallel()
+	const each = 10_000 // of a page
+	files := tree1("docs/zz.md", "# Last\n[gone](gone.md)\n")
+	for i := range maxLinks/each - 1 {
+		files[fmt.Sprintf("docs/p%02d.md", i)] = []byte(strings.Repeat("[a](p00.md)\n", each))
+	}
+	files["docs/z.md"] = []byte(strings.Repeat("[a](p00.md)\n", each-1))
+	report, err := checker().CheckFiles(t.Context(), files)
+	if err != nil || report.Links != maxLinks || len(report.Problems) != 1 || report.Problems[0].Target != "gone.md" {
+		t.Fatalf("at the bound the check says %d links, %+v, %v", report.Links, report.Problems, err)
+	}
+	files["docs/z.md"] = append(files["docs/z.md"], "[none](none.md)\n"...)
+	report, err = checker().CheckFiles(t.Context(), files)
+	if err != nil || report.Links != maxLinks || len(report.Problems) != 2 || report.Problems[1].Target != "none.md" {
+		t.Fatalf("beyond the bound the check says %d links, %+v, %v", report.Links, report.Problems, err)
+	}
+	if p := report.Problems[0]; p.File != "docs/zz.md" || !strings.Contains(p.Message, "more than 200000 links") || !strings.Contains(p.Message, "techdocs-ref") {
+		t.Errorf("the bound is told as %+v", p)
 	}
 }
 

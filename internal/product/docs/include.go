@@ -3,6 +3,8 @@ package docs
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -167,6 +169,10 @@ func (site *Site) mount(ctx context.Context, t tree, inc *included, data []byte,
 		var err error
 		if files, err = site.learn(ctx, t, docs); fault.Is(err, fault.TooLarge) || fault.Is(err, fault.Invalid) {
 			inc.wrong = "its folder " + folderName(docs) + " can't be listed: " + fault.Message(err)
+			return nil
+		}
+		if errors.Is(err, errKnown) {
+			inc.wrong = fmt.Sprintf("the sites that are included have too many files together, more than %d; name a folder that has little but pages as docs_dir in %s, or give it to an entity of its own (techdocs-ref)", maxKnown, inc.file)
 			return nil
 		}
 		if err != nil {

@@ -118,9 +118,12 @@ func (s *Service) forgetPurged(ctx context.Context) error {
 		ids, err = store.Collect(rows, err, func(r store.Row) (id string, err error) { return id, r.Scan(&id) })
 		return err
 	})
+	var there map[string]bool
+	if err == nil {
+		there, err = s.Repositories.Platform().Existing(ctx, ids)
+	}
 	for i := 0; i < len(ids) && err == nil; i++ {
-		var exists bool
-		if exists, err = s.Repositories.Platform().Exists(ctx, ids[i]); err != nil || exists {
+		if there[ids[i]] {
 			continue
 		}
 		err = s.DB.Write(ctx, func(tx *store.Tx) error {

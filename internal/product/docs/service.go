@@ -40,11 +40,12 @@ type Service struct {
 	Deps
 	markdown *markdown.Renderer
 	cache    *cache
+	checks   chan struct{} // of files that somebody sends, as many as go at once
 }
 
 // New builds the room and registers its jobs and subscriptions.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, markdown: markdown.New(), cache: newCache(cacheBytes)}
+	s := &Service{Deps: d, markdown: markdown.New(), cache: newCache(cacheBytes), checks: make(chan struct{}, sentAtOnce)}
 	s.subscribe()
 	return s
 }
@@ -58,6 +59,10 @@ type at struct {
 
 func (a at) list(ctx context.Context, folder string) ([]string, error) {
 	return a.s.Repositories.Platform().Files(ctx, a.repository, a.commit, folder)
+}
+
+func (a at) in(ctx context.Context, folder string) ([]string, error) {
+	return a.s.Repositories.Platform().FilesIn(ctx, a.repository, a.commit, folder)
 }
 
 func (a at) has(ctx context.Context, files []string) ([]string, error) {

@@ -3,6 +3,7 @@ package docs
 import (
 	"cmp"
 	"context"
+	"errors"
 	"path"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ import (
 type tree interface {
 	// list gives the files below a folder, with their paths from the root. More than it can give are fault.TooLarge.
 	list(ctx context.Context, folder string) ([]string, error)
+	// in gives the files in a folder itself, as list does.
+	in(ctx context.Context, folder string) ([]string, error)
 	// has gives those of some files that are there.
 	has(ctx context.Context, files []string) ([]string, error)
 	// read gives files of at most limit bytes together.
@@ -26,8 +29,8 @@ type tree interface {
 func readSite(ctx context.Context, t tree, folder string) (*Site, error) {
 	site := &Site{root: folder, files: map[string]bool{}, folders: map[string]bool{}, byFile: map[string]int{}, byPath: map[string]int{}}
 	files, err := site.learn(ctx, t, folder)
-	if site.large = fault.Is(err, fault.TooLarge); site.large { // what is beside the pages is asked for by its name
-		files, err = site.ask(ctx, t, beside(folder))
+	if site.large = fault.Is(err, fault.TooLarge); site.large {
+		files, err = site.beside(ctx, t, folder)
 	}
 	if err != nil {
 		return nil, err
@@ -63,11 +66,23 @@ func readSite(ctx context.Context, t tree, folder string) (*Site, error) {
 	return site, nil
 }
 
-// learn lists the files below a folder, which are known then.
+// errKnown says that a site knows as many files as it may.
+var errKnown = errors.New("too many files are known")
+
+// learn lists the files below a folder, which are known then. It fails with errKnown where they would be too many with the others.
 func (site *Site) learn(ctx context.Context, t tree, folder string) ([]string, error) {
 	files, err := t.list(ctx, folder)
 	if err != nil {
 		return nil, err
+	}
+	all := len(site.files)
+	for _, f := range files {
+		if !site.files[f] {
+			all++
+		}
+	}
+	if all > maxKnown {
+		return nil, errKnown
 	}
 	site.listed = append(site.listed, folder)
 	site.know(files)
@@ -90,18 +105,27 @@ func (site *Site) know(files []string) {
 	}
 }
 
-// beside gives the files that a site may have beside the folder of its pages.
-func beside(folder string) (files []string) {
-	names := []string{"mkdocs.yml", "mkdocs.yaml"}
-	for _, name := range []string{"README", "readme", "Readme"} {
-		for _, ending := range []string{".md", ".markdown", ".mdown", ".mkd"} {
-			names = append(names, name+ending)
+var configNames = []string{"mkdocs.yml", "mkdocs.yaml"}
+
+// beside finds what a site may have beside the folder of its pages: a configuration, and READMEs. In a folder that has too many
+// files itself it asks for those that are called as usual.
+func (site *Site) beside(ctx context.Context, t tree, folder string) ([]string, error) {
+	files, err := t.in(ctx, folder)
+	if fault.Is(err, fault.TooLarge) {
+		usual := []string{path.Join(folder, "README.md")}
+		for _, name := range configNames {
+			usual = append(usual, path.Join(folder, name))
 		}
+		return site.ask(ctx, t, usual)
 	}
-	for _, name := range names {
-		files = append(files, path.Join(folder, name))
-	}
-	return files
+	files = slices.DeleteFunc(files, func(f string) bool { return !isReadme(f) && !slices.Contains(configNames, path.Base(f)) })
+	site.know(files)
+	return files, err
+}
+
+// isReadme tells whether a file is the page that its folder begins with.
+func isReadme(file string) bool {
+	return isPage(file) && strings.EqualFold(strings.TrimSuffix(path.Base(file), path.Ext(file)), "readme")
 }
 
 // largeness tells what is not looked at where a folder has so many files that only those of the pages are known, if these are.
@@ -123,7 +147,7 @@ func (site *Site) docsIn(folder, docsDir string) string {
 }
 
 func (site *Site) configure(ctx context.Context, t tree, folder string) (config, error) {
-	for _, name := range []string{"mkdocs.yml", "mkdocs.yaml"} {
+	for _, name := range configNames {
 		file, _ := within(folder, name)
 		if !site.files[file] {
 			continue
@@ -170,7 +194,7 @@ func (site *Site) choose(files []string, folder, docs string) {
 		return
 	}
 	for _, f := range files {
-		if folderOf(f) == folder && isPage(f) && strings.EqualFold(strings.TrimSuffix(path.Base(f), path.Ext(f)), "readme") {
+		if folderOf(f) == folder && isReadme(f) {
 			if len(pages) == 0 {
 				site.Docs = folder
 			}

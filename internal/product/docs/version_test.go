@@ -321,7 +321,7 @@ func TestTheBoundOfSectionsIsTold(t *testing.T) {
 	for i := range 10 {
 		files[fmt.Sprintf("docs/%c.md", 'a'+i)] = []byte(strings.Repeat("# A\n", 2000))
 	}
-	report, err := (&Service{markdown: markdown.New()}).CheckFiles(t.Context(), files)
+	report, err := checker().CheckFiles(t.Context(), files)
 	if err != nil || len(report.Problems) != 2 || report.Problems[1].Target != "a.md#a_x" {
 		t.Fatalf("the check says %+v, %v", report.Problems, err)
 	}
@@ -329,7 +329,7 @@ func TestTheBoundOfSectionsIsTold(t *testing.T) {
 		t.Errorf("the bound is told as %+v", p)
 	}
 	files["docs/j.md"] = []byte(strings.Repeat("# A\n", 1999)) // with that of the first page
-	if report, err = (&Service{markdown: markdown.New()}).CheckFiles(t.Context(), files); err != nil || len(report.Problems) != 1 {
+	if report, err = checker().CheckFiles(t.Context(), files); err != nil || len(report.Problems) != 1 {
 		t.Errorf("at the bound the check says %+v, %v", report.Problems, err)
 	}
 	site, err := readSite(t.Context(), sentTree(files), "")
@@ -337,8 +337,41 @@ func TestTheBoundOfSectionsIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	files["docs/j.md"] = []byte(strings.Repeat("# A\n", 200_000))
-	a, err := (&Service{markdown: markdown.New()}).audit(t.Context(), sentTree(files), site)
+	a, err := checker().audit(t.Context(), sentTree(files), site)
 	if err != nil || len(a.texts) != maxSections || len(a.report.Problems) != 3 || !strings.Contains(a.report.Problems[1].Message, "anchors") {
 		t.Errorf("of the large site %d sections are kept; it says %+v, %v", len(a.texts), a.report.Problems, err)
 	}
+}
+
+// TestSitesOfRepositoriesThatAreGoneAreForgotten without those of others.
+func TestSitesOfRepositoriesThatAreGoneAreForgotten(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, db *store.DB) {
+		k := keptSite{&Service{Deps: Deps{DB: db, Ledger: ledger.New(db, time.Now, storetest.Log(t)), Now: time.Now, Log: storetest.Log(t)}}, t}
+		var err error
+		if k.Repositories, err = repository.New(db, nil, k.Ledger, nil, t.TempDir(), time.Now, k.Log); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 5 { // the first is there, the second can be restored
+			k.write(t.Context(), fmt.Sprintf(`INSERT INTO docs_sites (id, repository, branch, folder, commit_id, title, pages, broken, error, version, digest, updated) VALUES ('site%[1]d','rep_%[1]d','main','','c','',1,0,'','v%[1]d','',0)`, i))
+			k.write(t.Context(), fmt.Sprintf(`INSERT INTO docs_entities (entity, site, space) VALUES ('component:default/c%[1]d','site%[1]d','default')`, i))
+			k.write(t.Context(), fmt.Sprintf(`INSERT INTO docs_sections (version, number, path, title, anchor, heading, body) VALUES ('v%d',0,'','','','','')`, i))
+			if i < 2 {
+				k.write(t.Context(), fmt.Sprintf(`INSERT INTO repositories (id, namespace, name, space, description, default_branch, protected, archived, created, created_by, updated, pushed, deleted, deleted_by, purge,
+ generation, dirty, dirty_actor, dirty_platform, dirty_cause, dirty_run, dirty_options, dirty_sender, secret_check, push_limit, file_limit, object_limit, large_limit)
+ VALUES ('rep_%[1]d','default','r%[1]d','default','','main',0,0,0,'',0,0,%[1]d,'',0,0,0,'',0,'','','','',0,0,0,0,0)`, i))
+			}
+		}
+		if err := k.forgetPurged(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, table := range []string{"docs_sites", "docs_entities", "docs_sections"} {
+			if n := k.count(table); n != 2 {
+				t.Errorf("%d rows are left in %s", n, table)
+			}
+		}
+		if n := k.count("docs_sites WHERE repository IN ('rep_0', 'rep_1')"); n != 2 || k.count("docs_versions") != 0 {
+			t.Errorf("of the repositories that are there %d have their site, and %d versions are left", n, k.count("docs_versions"))
+		}
+	}, ledger.Migrations(), repository.Migrations(), Migrations())
 }

@@ -169,18 +169,29 @@ func (s *Service) describeDocs(ctx context.Context, found []index.Hit, m marker,
 			return err
 		}
 		for _, section := range sections {
-			h := facts(*entity)
-			h.Space = repo.Space
-			h.Path, h.Anchor, h.Page = section.Path, section.Anchor, section.Title
-			if section.Heading == section.Title {
-				h.Anchor = "" // the page itself
+			if h, ok := describeSection(*entity, repo.Space, section, m); ok {
+				all[numbers[site.ID][section.Number]] = &h
 			}
-			h.Title = m.mark(cmp.Or(section.Heading, section.Title))
-			h.Text = m.excerpt(section.Text)
-			all[numbers[site.ID][section.Number]] = &h
 		}
 	}
 	return nil
+}
+
+// describeSection gives what is told of a section. ok is false where it is not what was found: the site is another by now than the
+// index knows, and its sections have other numbers.
+func describeSection(e catalog.Entity, space string, section Section, m marker) (h Hit, ok bool) {
+	if !index.Has(m.words, m.typos, section.Heading, section.Title, section.Text) {
+		return h, false
+	}
+	h = facts(e)
+	h.Space = space
+	h.Path, h.Anchor, h.Page = section.Path, section.Anchor, section.Title
+	if section.Heading == section.Title {
+		h.Anchor = "" // the page itself
+	}
+	h.Title = m.mark(cmp.Or(section.Heading, section.Title))
+	h.Text = m.excerpt(section.Text)
+	return h, true
 }
 
 // readable gives a repository that the reader may read; none where it may not.

@@ -141,6 +141,31 @@ func TestExcerpt(t *testing.T) {
 	}
 }
 
+// TestHas holds texts to words as a search does.
+func TestHas(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		words string
+		typos bool
+		want  bool
+	}{
+		{"pay", false, true}, {"pay install", false, true}, {"install walrus", false, false}, {"gate", false, true}, {"gatewy", false, false}, {"gatewy", true, true}, {`"pay"`, false, false}, {"", false, true},
+	} {
+		if got := Has(Parse(c.words, known).Words, c.typos, "Installing", "PaymentGateway"); got != c.want {
+			t.Errorf("%q with typos %v: %v", c.words, c.typos, got)
+		}
+		x := New()
+		d := Doc{Key: "#a", In: Docs}
+		d.Add(Heading, "Installing")
+		d.Add(Body, "PaymentGateway")
+		x.Put(d)
+		q := Query{Words: Parse(c.words, known).Words, Limit: 1, Sees: func(In, string) bool { return true }}
+		if r := x.Find(q); len(r.Hits) != 1 && c.want || len(r.Hits) == 1 && !Has(q.Words, r.Typos, "Installing", "PaymentGateway") {
+			t.Errorf("%q is found %d times", c.words, len(r.Hits))
+		}
+	}
+}
+
 func known(key, _ string) bool { return key == "kind" || key == "owner" }
 
 func TestParse(t *testing.T) {

@@ -1,6 +1,7 @@
 package index
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -59,6 +60,20 @@ func Matches(list []Piece) bool {
 		}
 	}
 	return false
+}
+
+// Has tells whether each of some words matches in one of some texts, as a thing that has these texts is found.
+func Has(words []Word, typos bool, texts ...string) bool {
+	missing := slices.Clone(words)
+	for _, text := range texts {
+		eachWord(text, true, func(_, _ int, word string) {
+			missing = slices.DeleteFunc(missing, func(w Word) bool { return judge(w, word, typos) != noMatch })
+		})
+		if len(missing) == 0 {
+			return true
+		}
+	}
+	return len(missing) == 0
 }
 
 // Excerpt gives the part of a text, of about size bytes, in which most different words match, marked; the beginning where
