@@ -93,6 +93,7 @@ func TestARunThatEndsInTheQueueHoldsNothingOfAnother(t *testing.T) {
 
 		other := ref.NewID(ref.Run, time.Now())
 		r.run(other, stack, Tracked, finished)
+		ends("canceled after one that had finished before", canceled, "", kept, kept)
 		r.exec("UPDATE runs SET ended = $2 WHERE id = $1", other, store.Micros(time.Now()))
 		ends("canceled after another has finished", canceled, "", "", "")
 		ends("voted down after another has finished", failed, "", "", "")
