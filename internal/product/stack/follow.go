@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"reflect"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -372,11 +372,12 @@ func (s *Service) begun(ctx context.Context, r run.Run, in Input) (failures []er
 	if r.State != finished {
 		return nil
 	}
+	if in.Type == Tracked {
+		return s.followAll(ctx, r)
+	}
 	ctx, stop := context.WithTimeout(ctx, followTime)
 	defer stop()
 	switch {
-	case in.Type == Tracked:
-		return s.followAll(ctx, r)
 	case in.Type == Drift && in.Reconcile:
 		return []error{s.reconcileDrift(ctx, r, in)}
 	case in.Type == Destroy && in.Cascade != "":
@@ -387,7 +388,7 @@ func (s *Service) begun(ctx context.Context, r run.Run, in Input) (failures []er
 }
 
 // followAll begins runs of the stacks that depend on one, as far as what they use of it is another than they were given. One that
-// can't be begun holds up no other.
+// can't be begun holds up no other: they come in any order, so that where some hang each of the others comes before them at some time.
 func (s *Service) followAll(ctx context.Context, r run.Run) (failures []error) {
 	var below []edge
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
@@ -397,10 +398,11 @@ func (s *Service) followAll(ctx context.Context, r run.Run) (failures []error) {
 	if err != nil {
 		return []error{err}
 	}
+	all, stop := context.WithTimeout(ctx, followTime) // to give up takes none of it
+	defer stop()
+	rand.Shuffle(len(below), func(i, j int) { below[i], below[j] = below[j], below[i] })
 	for _, e := range below {
-		one, stop := context.WithTimeout(ctx, followOne)
-		err := s.follow(one, e, r)
-		stop()
+		_, err := inTime(all, followOne, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.follow(ctx, e, r) })
 		if err != nil {
 			failures = append(failures, s.giveUp(ctx, e, r, err))
 		}
@@ -504,43 +506,6 @@ func (s *Service) unless(ctx context.Context, stack Stack, err error) error {
 		return nil
 	}
 	return s.say(ctx, stack, err)
-}
-
-// changedFor tells whether what a stack uses of another is something else than in a version of its state.
-func (s *Service) changedFor(ctx context.Context, stack Stack, d Dependency, used string) (bool, error) {
-	now, version, err := s.outputsFor(ctx, stack, d)
-	switch {
-	case err != nil:
-		return false, err
-	case d.Always || used == "":
-		return true, nil
-	case version == used:
-		return false, nil
-	case len(d.Outputs) == 0:
-		return true, nil
-	}
-	r, err := ref.Parse(d.Stack, "stack", ref.DefaultNamespace)
-	if err != nil {
-		return false, err
-	}
-	before, _, err := s.Outputs(ctx, r, used)
-	if fault.Is(err, fault.NotFound) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return slices.ContainsFunc(d.Outputs, func(use OutputUse) bool {
-		return !sameValue(before[use.Output].Value, now[use.Output].Value)
-	}), nil
-}
-
-func sameValue(a, b json.RawMessage) bool {
-	var x, y any
-	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
-		return string(a) == string(b)
-	}
-	return reflect.DeepEqual(x, y)
 }
 
 // noteUsed keeps what a run that has finished was given.

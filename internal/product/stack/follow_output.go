@@ -1,11 +1,14 @@
 package stack
 
 import (
+	"context"
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // mostOutput bounds an output that becomes a variable, in bytes: systems start no program with a longer one than 128 KiB.
@@ -53,4 +56,41 @@ func secretTexts(value json.RawMessage) []string {
 	}
 	slices.Sort(texts)
 	return slices.DeleteFunc(slices.Compact(texts), func(text string) bool { return text == "" })
+}
+
+// changedFor tells whether what a stack uses of another is something else than in a version of its state.
+func (s *Service) changedFor(ctx context.Context, stack Stack, d Dependency, used string) (bool, error) {
+	now, version, err := s.outputsFor(ctx, stack, d)
+	switch {
+	case err != nil:
+		return false, err
+	case d.Always || used == "":
+		return true, nil
+	case version == used:
+		return false, nil
+	case len(d.Outputs) == 0:
+		return true, nil
+	}
+	r, err := ref.Parse(d.Stack, "stack", ref.DefaultNamespace)
+	if err != nil {
+		return false, err
+	}
+	before, _, err := s.Outputs(ctx, r, used)
+	if fault.Is(err, fault.NotFound) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return slices.ContainsFunc(d.Outputs, func(use OutputUse) bool {
+		return !sameValue(before[use.Output].Value, now[use.Output].Value)
+	}), nil
+}
+
+func sameValue(a, b json.RawMessage) bool {
+	var x, y any
+	if json.Unmarshal(a, &x) != nil || json.Unmarshal(b, &y) != nil {
+		return string(a) == string(b)
+	}
+	return reflect.DeepEqual(x, y)
 }

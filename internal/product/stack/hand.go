@@ -37,9 +37,6 @@ func (s *Service) freeByHand(ctx context.Context, tx *store.Tx, stack Stack, id 
 	if err := s.unsayKept(ctx, tx, stack, id); err != nil {
 		return err
 	}
-	if err := s.lookAtSetOf(ctx, tx, stack.Ref.String()); err != nil { // that may have wanted to take it away
-		return err
-	}
 	return s.Runs.FreeTx(ctx, tx, LockName(stack.Ref), id)
 }
 
@@ -51,7 +48,11 @@ func (s *Service) lockedByHand(ctx context.Context, tx *store.Tx, stack string) 
 	}
 	l, err := getLock(ctx, tx, r, "")
 	if fault.Is(err, fault.NotFound) || err == nil && !strings.HasPrefix(l.ID, handLock) {
-		return "", nil
+		by, err := s.keeper(ctx, tx, r)
+		if err != nil || by == "" {
+			return "", err
+		}
+		return "is held by an engine, and after it kept by run " + by, nil
 	}
 	if err != nil {
 		return "", err

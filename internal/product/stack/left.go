@@ -12,8 +12,9 @@ import (
 // leaving has a script tell at its end of states that an engine could not write, and put a single one where it is taken from:
 // below Terragrunt's folder nobody knows its place before. One that the repository has brought along is nobody's. It also runs
 // the engine, and tells of an end that is none of the engine's own, such as 2 and 11 of one that crashed: it has saved nothing
-// then.
+// then. What only reads has nothing to save, however it ends: "state list | head -n1" ends it by a signal.
 const leaving = `
+rm -f "$ROADBED_WORK/lost" "$ROADBED_WORK/errored.tfstate" || :
 roadbed_home=$PWD roadbed_below=$ROADBED_WORK/engine/terragrunt roadbed_brought=
 [ ! -f errored.tfstate ] || roadbed_brought=$(cksum < errored.tfstate)
 readonly roadbed_home roadbed_below roadbed_brought roadbed_into
@@ -23,7 +24,8 @@ roadbed_leave() {
   (
     set +eu
     {
-      [ ! -f "$roadbed_home/errored.tfstate" ] || [ "$(cksum < "$roadbed_home/errored.tfstate")" = "$roadbed_brought" ] ||
+      [ ! -f "$roadbed_home/errored.tfstate" ] ||
+        { [ -n "$roadbed_brought" ] && [ "$(cksum < "$roadbed_home/errored.tfstate")" = "$roadbed_brought" ]; } ||
         printf '%s\n' "$roadbed_home/errored.tfstate"
       [ ! -d "$roadbed_below" ] || find "$roadbed_below" -type f -name errored.tfstate
     } > "$ROADBED_WORK/errored"
@@ -42,10 +44,25 @@ trap roadbed_leave EXIT
 roadbed_engine() {
   roadbed_ended=0
   "$ROADBED_ENGINE" "$@" || roadbed_ended=$?
-  case "$roadbed_ended $*" in
-  "0 "* | "1 "* | "2 plan"* | "2 "*-detailed-exitcode* | "3 "*fmt* | "126 "* | "127 "*) ;;
-  *) roadbed_lost "the engine ended with exit code $roadbed_ended, which is that of a crash" ;;
+  case $roadbed_ended in
+  0 | 1 | 126 | 127) return "$roadbed_ended" ;;
   esac
+  while :; do
+    case ${1:-} in
+    -h | -help | --help | -v | -version | --version) return "$roadbed_ended" ;;
+    -*) shift ;;
+    *) break ;;
+    esac
+  done
+  case ${1:-} in
+  "" | fmt | graph | output | plan | providers | show | validate | version) return "$roadbed_ended" ;;
+  state)
+    case ${2:-} in
+    list | pull | show) return "$roadbed_ended" ;;
+    esac
+    ;;
+  esac
+  roadbed_lost "the engine ended with exit code $roadbed_ended, which is that of a crash"
   return "$roadbed_ended"
 }
 `

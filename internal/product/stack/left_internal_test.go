@@ -18,6 +18,7 @@ init) mkdir -p "$TF_DATA_DIR"; printf '{\n"backend": {\n"type": "http",\n"config
     mkdir -p "$at"
     echo "left by $1" > "$at/errored.tfstate"
   done
+  case "$*" in *many*) exec yes ;; esac
   exit "${ENDS:-0}"
   ;;
 esac
@@ -32,8 +33,8 @@ func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 	const here, below = "source", "engine/terragrunt/a b/c"
 	for name, c := range map[string]struct {
 		script, leaves, brings, ends, task string
-		taken, told                        string
-		ok                                 bool
+		mounts, taken, told                string
+		bare, ok                           bool
 	}{
 		"an apply":                        {script: apply, leaves: ".", ends: "1", taken: here, told: "left a state that it could not write in"},
 		"an apply with hooks":             {script: hooked.applying(atBeforeApply, atAfterApply), leaves: ".", ends: "1", taken: here, told: "left a state that it could not write in"},
@@ -52,9 +53,16 @@ func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 		"a task of what was brought":      {script: perform, task: "test -s errored.tfstate && tofu state push errored.tfstate", brings: here, ok: true},
 		"a task that crashes":             {script: perform, task: "tofu apply | cat", ends: "2", told: "the engine ended with exit code 2", ok: true},
 		"a task that plans":               {script: perform, task: "tofu plan -detailed-exitcode || tofu -chdir=a plan -detailed-exitcode || true", ends: "2", ok: true},
+		"a task that lists":               {script: perform, task: "tofu state list many | head -n1", ok: true},
+		"a task that lists elsewhere":     {script: perform, task: "tofu -chdir=a state show many | head -n1; tofu -version many | head -n1", ok: true},
+		"a task that only reads":          {script: perform, task: "for do in show output plan providers graph validate version fmt; do tofu $do || true; done", ends: "11", ok: true},
+		"a task that moves":               {script: perform, task: "tofu state mv many | head -n1", told: "the engine ended with exit code 141", ok: true},
+		"a task of what is named so":      {script: perform, task: "tofu import 'a plan b' list || true", ends: "11", told: "exit code 11", ok: true},
 		"a task below Terragrunt's":       {script: perform, task: "tofu apply", leaves: "$T", ends: "1", taken: ".", told: "engine/terragrunt/"},
 		"a task of another folder":        {script: perform, task: "mkdir other && cd other && tofu apply", leaves: ".", ends: "1"},
 		"a task that is no engine's work": {script: perform, task: "exit 11"},
+		"without cksum":                   {script: perform, task: "tofu apply", leaves: "$S", ends: "1", bare: true, taken: ".", told: "left a state"},
+		"what was mounted":                {script: perform, task: "tofu apply", brings: ".", mounts: "a state\n", ok: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,6 +74,12 @@ func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.write(c.brings+"/errored.tfstate", "brought\n", 0o600)
+			}
+			if c.mounts != "" {
+				w.write("lost", c.mounts, 0o600)
+			}
+			if c.bare {
+				c.script = "cksum() { return 127; }\n" + c.script
 			}
 			leaves := strings.NewReplacer("$T", filepath.Join(w.dir, "engine/terragrunt/a"), "$S", filepath.Join(w.dir, "source")).Replace(c.leaves)
 			out, ok := w.run(c.script, "LEAVES="+leaves, "ENDS="+c.ends, "ROADBED_TASK="+c.task)
@@ -109,4 +123,19 @@ func sizes(outputs []worker.Output) map[string]int64 {
 		}
 	}
 	return all
+}
+
+// TestFilesOfThePlatformAreNotMounted: what a step tells by them is no file of a context.
+func TestFilesOfThePlatformAreNotMounted(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]bool{
+		"lost": true, "errored": true, "errored.tfstate": true, "source/errored.tfstate": true, "source/a/errored.tfstate": true, "plan.json": true, "source": true,
+		"source/lost": false, "lost.txt": false, "kubeconfig": false,
+	} {
+		said := ""
+		checkFiles([]File{{Path: name}}, func(message, _ string, _ ...string) { said = message })
+		if (said == name+" is a file of the platform") != want || !want && said != "" {
+			t.Errorf("of %s it says %q", name, said)
+		}
+	}
 }

@@ -298,7 +298,7 @@ func (s *Service) touched(ctx context.Context, stack Stack, head string) (bool, 
 
 // say shows on the stack's page why its branch can't be read; nil for nothing. The next push looks again.
 func (s *Service) say(ctx context.Context, stack Stack, why error) error {
-	if why != nil && (fault.KindOf(why) == fault.Internal || fault.KindOf(why) == fault.Unavailable) {
+	if passing(why) {
 		return why // the queue tries again
 	}
 	said := ""
@@ -310,7 +310,18 @@ func (s *Service) say(ctx context.Context, stack Stack, why error) error {
 
 func (s *Service) sayText(ctx context.Context, stack Stack, said string) error {
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), said)
-		return err
+		if _, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate()); err != nil {
+			return ignoreGone(err)
+		}
+		return s.sayTx(ctx, tx, stack.Ref, said)
 	})
+}
+
+// sayTx shows something on a stack's page, unless that tells why a run keeps its state locked: that stays there.
+func (s *Service) sayTx(ctx context.Context, tx *store.Tx, r ref.Entity, said string) error {
+	if by, err := s.keeper(ctx, tx, r); err != nil || by != "" {
+		return err
+	}
+	_, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", r.String(), said)
+	return err
 }

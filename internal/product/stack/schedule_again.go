@@ -21,7 +21,8 @@ const (
 	schedulesLate  = 10 * time.Minute // after its time, a look has been lost
 	schedulesBatch = 200              // stacks that are read at a time
 	scheduleAgain  = time.Hour
-	scheduleUntold = 5 // tries that don't reach something before people are told: a quarter of an hour
+	scheduleOne    = 15 * time.Second // for one of a stack, so that one that hangs holds up no other
+	scheduleUntold = 5                // tries that don't reach something before people are told: a quarter of an hour
 )
 
 // Overdue is a schedule that was due and could not begin its run, until it does or the document changes.
@@ -47,8 +48,7 @@ func (s Stack) overdue(schedule int) (o Overdue, is bool) {
 // failed gives when a schedule is tried again that has failed now, if that is before it is next due, and whether people are told.
 func (o Overdue) failed(one Schedule, err error, now time.Time) (next Overdue, again, tell bool) {
 	o.Tries++
-	kind, pause, why := fault.KindOf(err), scheduleAgain, clip(fault.Message(err))
-	unreached := kind == fault.Unavailable || kind == fault.Internal
+	pause, why, unreached := scheduleAgain, clip(fault.Message(err)), passing(err)
 	if tell = why != o.Said; unreached {
 		pause = min(time.Minute<<min(o.Tries-1, 10), scheduleAgain)
 		tell = o.Tries == scheduleUntold
@@ -58,6 +58,27 @@ func (o Overdue) failed(one Schedule, err error, now time.Time) (next Overdue, a
 	}
 	o.Again = store.Micros(now.Add(pause))
 	return o, unreached || one.Cron == "", tell
+}
+
+// passing tells whether what failed may succeed when nobody changes anything: something could not be reached, is over a limit of
+// its rate, or took too long.
+func passing(err error) bool {
+	switch fault.KindOf(err) {
+	case fault.Unavailable, fault.Internal, fault.Exhausted, fault.Canceled:
+		return err != nil
+	}
+	return false
+}
+
+// inTime does something within a time of its own, and tells so where that was too short.
+func inTime[T any](ctx context.Context, most time.Duration, do func(ctx context.Context) (T, error)) (T, error) {
+	one, stop := context.WithTimeout(ctx, most)
+	defer stop()
+	got, err := do(one)
+	if err != nil && one.Err() != nil && ctx.Err() == nil {
+		err = &fault.Error{Kind: fault.Unavailable, Message: fmt.Sprintf("what it needs, such as its repository, has not answered within %s", most), Err: err}
+	}
+	return got, err
 }
 
 // looked notes up to when the schedules of a stack were looked at, and what is left of that.

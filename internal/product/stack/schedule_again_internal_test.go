@@ -2,6 +2,8 @@ package stack
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,9 +21,59 @@ import (
 type away struct {
 	Repositories
 	why error
+	has []time.Duration // what each look is given
 }
 
-func (a *away) SpaceOf(context.Context, string) (string, error) { return "", a.why }
+func (a *away) SpaceOf(ctx context.Context, _ string) (string, error) {
+	until, _ := ctx.Deadline()
+	a.has = append(a.has, time.Until(until))
+	return "", a.why
+}
+
+// TestWhatMaySucceedByItselfIsTriedAgain, and not told at once.
+func TestWhatMaySucceedByItselfIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[fault.Kind]bool{
+		fault.Unavailable: true, fault.Internal: true, fault.Exhausted: true, fault.Canceled: true,
+		fault.Denied: false, fault.NotFound: false, fault.Conflict: false, fault.Invalid: false, fault.TooLarge: false,
+	} {
+		err := fault.Wrap(fault.Errorf(kind, "so"), "read the branch")
+		if passing(err) != want {
+			t.Errorf("%s passes: %t", kind, !want)
+		}
+		if _, again, tell := (Overdue{}).failed(Schedule{Cron: "0 6 * * *"}, err, time.Now()); again != want || tell == want {
+			t.Errorf("%s: again %t, people are told %t", kind, again, tell)
+		}
+		if want {
+			if got := (&Service{}).say(t.Context(), Stack{}, err); !fault.Is(got, kind) {
+				t.Errorf("%s is said, %v", kind, got)
+			}
+		}
+	}
+	if passing(nil) || !passing(context.DeadlineExceeded) {
+		t.Error("nothing passes, or the end of a time does not")
+	}
+}
+
+// TestATimeOfItsOwnEndsAlone: what takes too long is what can't be reached, unless all is over.
+func TestATimeOfItsOwnEndsAlone(t *testing.T) {
+	t.Parallel()
+	hang := func(ctx context.Context) (int, error) {
+		<-ctx.Done()
+		return 1, ctx.Err()
+	}
+	if _, err := inTime(t.Context(), time.Millisecond, hang); !fault.Is(err, fault.Unavailable) || !strings.Contains(fault.Message(err), "has not answered within 1ms") {
+		t.Errorf("what hangs ends by %v", err)
+	}
+	over, stop := context.WithCancel(t.Context())
+	stop()
+	if _, err := inTime(over, time.Hour, hang); !fault.Is(err, fault.Canceled) {
+		t.Errorf("when all is over it ends by %v", err)
+	}
+	if got, err := inTime(t.Context(), time.Hour, func(context.Context) (int, error) { return 2, nil }); got != 2 || err != nil {
+		t.Errorf("what is done gives %d, %v", got, err)
+	}
+}
 
 // TestSchedulesOutliveWhatCannotBeReached for days: each is tried again, people are told once, and a job that is lost comes back.
 func TestSchedulesOutliveWhatCannotBeReached(t *testing.T) {
@@ -93,6 +145,12 @@ func TestSchedulesOutliveWhatCannotBeReached(t *testing.T) {
 		}
 		if now.Sub(time.Date(2026, 3, 2, 6, 0, 0, 0, time.UTC)) < 48*time.Hour {
 			t.Errorf("it is only %s", now)
+		}
+
+		outside.why, outside.has = context.DeadlineExceeded, nil // one that hangs leaves the others their time
+		look(61, 2)
+		if len(outside.has) != 2 || slices.ContainsFunc(outside.has, func(d time.Duration) bool { return d <= 0 || d > scheduleOne }) {
+			t.Errorf("they are given %v", outside.has)
 		}
 
 		// The last look was lost with its job.

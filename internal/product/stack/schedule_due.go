@@ -136,7 +136,9 @@ func (s *Service) scheduled(ctx context.Context, name string) error {
 			continue
 		}
 		looked = true
-		skipped, err := s.due(ctx, stack, one, fmt.Sprintf("schedule:%s:%d:%d", name, i, store.Micros(due)))
+		skipped, err := inTime(ctx, scheduleOne, func(ctx context.Context) (string, error) {
+			return s.due(ctx, stack, one, fmt.Sprintf("schedule:%s:%d:%d", name, i, store.Micros(due)))
+		})
 		switch {
 		case err == nil && skipped == "":
 			continue
@@ -199,15 +201,7 @@ func (s *Service) sayLeftOut(ctx context.Context, tx *store.Tx, r ref.Entity, wh
 	if _, err := tx.Exec(ctx, "UPDATE stacks SET left_out = $2 WHERE ref = $1", r.String(), why); err != nil || why == "" {
 		return false, fault.Wrap(err, "note why nothing was begun of %s", r)
 	}
-	l, err := getLock(ctx, tx, r, "")
-	if err == nil && keptBy(l.ID) != "" {
-		return false, nil
-	}
-	if err != nil && !fault.Is(err, fault.NotFound) {
-		return false, err
-	}
-	_, err = tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", r.String(), why)
-	return false, fault.Wrap(err, "say why nothing was begun of %s", r)
+	return false, fault.Wrap(s.sayTx(ctx, tx, r, why), "say why nothing was begun of %s", r)
 }
 
 // due begins a run at its time, of nobody, or tells why it is left out.
@@ -346,7 +340,7 @@ func (s *Service) mayTakeAway(ctx context.Context, tx *store.Tx, r run.Run, lock
 }
 
 func (s *Service) subscribeSchedules() {
-	queue.Handle(s.Queue, jobSchedule, queue.HandleOptions{Timeout: time.Minute}, func(ctx context.Context, a scheduleArgs) error {
+	queue.Handle(s.Queue, jobSchedule, queue.HandleOptions{Timeout: time.Minute + maxSchedules*scheduleOne}, func(ctx context.Context, a scheduleArgs) error {
 		return s.scheduled(actor.AsSystem(ctx), a.Stack)
 	})
 	queue.Handle(s.Queue, jobSchedules, queue.HandleOptions{Timeout: 10 * time.Minute}, func(ctx context.Context, _ struct{}) error {

@@ -456,8 +456,9 @@ func lockID(info []byte) (string, error) {
 	return l.ID, nil
 }
 
-// Unlock frees the state's lock; empty info (or force) frees it whoever holds it, which needs stack:unlock, and so does a lock
-// that somebody else took. A step frees what its run took. Freeing a lock that is not held is done at once.
+// Unlock frees the state's lock, of the id that info names, or any for empty info. It needs stack:unlock with force, for a lock that
+// somebody else took, and for one that holds up runs where info does not name it. A step frees what its run took. Freeing a lock
+// that is not held is done at once.
 // Permission: stack:state or stack:state-read in the stack's space.
 func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force bool) error {
 	stack, err := s.authorizeLock(ctx, r)
@@ -465,12 +466,13 @@ func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force b
 		return err
 	}
 	id := ""
-	if force || len(bytes.TrimSpace(info)) == 0 {
-		if err := s.Access.Authorize(ctx, "stack:unlock", stack.Space); err != nil {
-			return err
-		}
-		force = true
-	} else if id, err = lockID(info); err != nil {
+	switch {
+	case force:
+		err = s.Access.Authorize(ctx, "stack:unlock", stack.Space)
+	case len(bytes.TrimSpace(info)) > 0:
+		id, err = lockID(info)
+	}
+	if err != nil {
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
@@ -481,10 +483,10 @@ func (s *Service) Unlock(ctx context.Context, r ref.Entity, info []byte, force b
 		if err != nil {
 			return err
 		}
-		if !force && l.ID != id {
+		if id != "" && l.ID != id {
 			return &LockedError{[]byte(l.Info)}
 		}
-		other := !l.of(actor.From(ctx))
+		other := !l.of(actor.From(ctx)) || id == "" && strings.HasPrefix(l.ID, handLock)
 		if other && !force {
 			if err := s.Access.Authorize(ctx, "stack:unlock", stack.Space); err != nil {
 				return fault.Wrap(err, "somebody else holds the lock of %s", r)
@@ -508,6 +510,14 @@ func (s *Service) unlock(ctx context.Context, tx *store.Tx, stack Stack, l lockR
 	}
 	if err := s.freeByHand(ctx, tx, stack, l.ID); err != nil {
 		return err
+	}
+	if err := s.keepOn(ctx, tx, stack); err != nil {
+		return err
+	}
+	if l.Run == "" { // the set of the stack may have wanted to take it away
+		if err := s.lookAtSetOf(ctx, tx, stack.Ref.String()); err != nil {
+			return err
+		}
 	}
 	return s.note(ctx, tx, stack, "stack.state-unlocked", l.Run, map[string]any{"lock": l.ID, "forced": force})
 }

@@ -87,15 +87,39 @@ func keptBy(id string) string {
 	return ""
 }
 
-// lacks tells what a run that has ended has left that the state may lack; "" for nothing. Of steps only what can be seen of
-// sealed ones is asked.
+// lacks tells what a run that has ended has left that the state may lack; "" for nothing, and where another is at work by now, or
+// has been: such a run was retried and has waited for its turn since, so that what it knows of the state is no news.
 func (s *Service) lacks(ctx context.Context, tx *store.Tx, r run.Run) (string, error) {
-	if r.Lock == "" || r.State != failed && r.State != canceled {
+	why, since, err := s.left(ctx, tx, r)
+	if err != nil || why == "" {
+		return "", err
+	}
+	holder, err := s.Runs.HolderTx(ctx, tx, r.Lock)
+	if err != nil || holder == r.ID {
+		return why, err
+	}
+	if holder != "" {
 		return "", nil
+	}
+	settled := settlingRuns()
+	settled.States = []string{finished}
+	of := run.Of{Space: r.Space, Subject: r.Subject}
+	last, err := s.Runs.EndTx(ctx, tx, []run.Of{of}, settled, true)
+	if other, there := last[of]; err != nil || there && other.Ended.After(since) {
+		return "", err
+	}
+	return why, nil
+}
+
+// left tells what the state may lack of what a run that has ended did last, and when that began; "" for nothing. Of steps only what
+// can be seen of sealed ones is asked.
+func (s *Service) left(ctx context.Context, tx *store.Tx, r run.Run) (why string, since time.Time, err error) {
+	if r.Lock == "" || r.State != failed && r.State != canceled {
+		return "", since, nil
 	}
 	steps, err := s.Runs.StepsTx(ctx, tx, r.ID)
 	if err != nil {
-		return "", err
+		return "", since, err
 	}
 	var last, adopt, keep *run.Step
 	for i := range steps {
@@ -109,12 +133,11 @@ func (s *Service) lacks(ctx context.Context, tx *store.Tx, r run.Run) (string, e
 		}
 	}
 	if last == nil || last.Started.IsZero() {
-		return "", nil
+		return "", since, nil
 	}
 	var in Input
 	_ = json.Unmarshal(r.Input, &in) // it was read before the step was made
 	stopped := strings.HasPrefix(r.Reason, stoppedWhile+performing)
-	why := ""
 	switch {
 	case last.Result.Artifacts[erroredState].Digest != "" && (adopt == nil || adopt.State != run.StepSucceeded):
 		why = " has left a state that could not be taken up, and the stack's lacks what it did; retry it, which tries that again first"
@@ -128,15 +151,9 @@ func (s *Service) lacks(ctx context.Context, tx *store.Tx, r run.Run) (string, e
 		why = " ended before it had saved all that it did, and the state may lack that; retry it"
 	}
 	if why == "" {
-		return "", nil
+		return "", since, nil
 	}
-	if r.State == canceled && !stopped { // another may be at work by now
-		holder, err := s.Runs.HolderTx(ctx, tx, r.Lock)
-		if err != nil || holder != r.ID {
-			return "", err
-		}
-	}
-	return "run " + r.ID + why + ", begin another one by hand, or unlock the state", nil
+	return "run " + r.ID + why + ", begin another one by hand, or unlock the state", last.Started, nil
 }
 
 // remembered tells whether the next plan stands on what the platform keeps of an apply.
@@ -144,8 +161,8 @@ func (in Input) remembered() bool {
 	return in.Vendor.Kubernetes != nil || in.Vendor.Pulumi != nil && in.Vendor.Pulumi.LoginURL == ""
 }
 
-// holdUnsaved has a run keep its locks where the state may lack what it did, in the transaction that ends it. Where somebody
-// else has the lock of the state by now, that holds up the runs.
+// holdUnsaved has a run keep its locks where the state may lack what it did, in the transaction that ends it. Where an engine has
+// the lock of the state just now, as one in a terminal, the run keeps that of the stack alone until the engine is done.
 func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) error {
 	why, err := s.lacks(ctx, tx, r)
 	if err != nil || why == "" {
@@ -162,20 +179,17 @@ func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) erro
 	if err != nil {
 		return err
 	}
-	now := s.Now()
-	info, err := json.Marshal(map[string]string{
-		"ID": lockOf(r.ID), "Operation": "kept", "Info": why, "Who": "run " + r.ID, "Version": "", "Path": r.Subject, "Created": now.UTC().Format(time.RFC3339Nano),
-	})
+	held, err := s.Runs.HoldTx(ctx, tx, r.Lock, lockOf(r.ID)) // one that was retried may hold none
+	if err == nil && !held {
+		err = s.Runs.HandTx(ctx, tx, r.Lock, r.ID, lockOf(r.ID))
+	}
+	if fault.Is(err, fault.Conflict) { // another has taken it at this moment
+		return nil
+	}
 	if err != nil {
 		return err
 	}
-	n, err := tx.Exec(ctx, `INSERT INTO stack_locks (stack, lock_id, info, run, actor, created) VALUES ($1,$2,$3,'',$4,$5)
- ON CONFLICT (stack) DO UPDATE SET lock_id=excluded.lock_id, info=excluded.info, run='', actor=excluded.actor, created=excluded.created WHERE stack_locks.run = $6`,
-		r.Subject, lockOf(r.ID), string(info), "system", store.Micros(now), r.ID)
-	if err != nil || n == 0 {
-		return fault.Wrap(err, "keep the lock of %s", r.Subject)
-	}
-	if err := s.Runs.HandTx(ctx, tx, r.Lock, r.ID, lockOf(r.ID)); err != nil && !fault.Is(err, fault.Conflict) { // it may hold none
+	if err := s.keepLock(ctx, tx, r, why); err != nil {
 		return err
 	}
 	if _, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", r.Subject, why); err != nil {
@@ -184,26 +198,75 @@ func (s *Service) holdUnsaved(ctx context.Context, tx *store.Tx, r run.Run) erro
 	return s.note(ctx, tx, stack, "stack.state-locked", r.ID, map[string]any{"lock": lockOf(r.ID), "reason": why})
 }
 
-// letGoOn frees the lock that a run of a stack keeps beyond its end; of one run alone, unless that is "".
-func (s *Service) letGoOn(ctx context.Context, tx *store.Tx, subject ref.Entity, of string) error {
-	l, err := getLock(ctx, tx, subject, "")
-	if fault.Is(err, fault.NotFound) || err == nil && (keptBy(l.ID) == "" || of != "" && keptBy(l.ID) != of) {
-		return nil
-	}
+// keepLock gives a run that has ended the lock of its state, unless somebody else has it: unlock does then.
+func (s *Service) keepLock(ctx context.Context, tx *store.Tx, r run.Run, why string) error {
+	now := s.Now()
+	info, err := json.Marshal(map[string]string{
+		"ID": lockOf(r.ID), "Operation": "kept", "Info": why, "Who": "run " + r.ID, "Version": "", "Path": r.Subject, "Created": now.UTC().Format(time.RFC3339Nano),
+	})
 	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `INSERT INTO stack_locks (stack, lock_id, info, run, actor, created) VALUES ($1,$2,$3,'',$4,$5)
+ ON CONFLICT (stack) DO UPDATE SET lock_id=excluded.lock_id, info=excluded.info, run='', actor=excluded.actor, created=excluded.created WHERE stack_locks.run = $6`,
+		r.Subject, lockOf(r.ID), string(info), "system", store.Micros(now), r.ID)
+	return fault.Wrap(err, "keep the lock of %s", r.Subject)
+}
+
+// keeper gives the run that keeps a stack's locks beyond its end, or that of the stack alone; "" for none.
+func (s *Service) keeper(ctx context.Context, tx *store.Tx, subject ref.Entity) (string, error) {
+	l, err := getLock(ctx, tx, subject, "")
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return "", err
+	}
+	if by := keptBy(l.ID); by != "" {
+		return by, nil
+	}
+	holder, err := s.Runs.HolderTx(ctx, tx, LockName(subject))
+	return keptBy(holder), err
+}
+
+// keepOn gives the lock of a state, which an engine has freed, to the run that keeps that of the stack.
+func (s *Service) keepOn(ctx context.Context, tx *store.Tx, stack Stack) error {
+	by, err := s.keeper(ctx, tx, stack.Ref)
+	if err != nil || by == "" {
+		return err
+	}
+	r, err := s.Runs.GetTx(ctx, tx, by)
+	if err != nil {
+		return err
+	}
+	why, _, err := s.left(ctx, tx, r)
+	if err != nil {
+		return err
+	}
+	return s.keepLock(ctx, tx, r, why)
+}
+
+// letGoOn frees the locks that a run of a stack keeps beyond its end; of one run alone, unless that is "".
+func (s *Service) letGoOn(ctx context.Context, tx *store.Tx, subject ref.Entity, of string) error {
+	by, err := s.keeper(ctx, tx, subject)
+	if err != nil || by == "" || of != "" && by != of {
 		return err
 	}
 	stack, err := getStack(ctx, tx, subject, tx.ForUpdate())
 	if err != nil {
 		return err
 	}
-	if l, err = getLock(ctx, tx, subject, tx.ForUpdate()); fault.Is(err, fault.NotFound) || err == nil && keptBy(l.ID) == "" {
-		return nil // meanwhile
-	}
-	if err != nil {
+	if now, err := s.keeper(ctx, tx, subject); err != nil || now != by { // meanwhile
 		return err
 	}
-	return s.unlock(ctx, tx, stack, l, true)
+	l, err := getLock(ctx, tx, subject, tx.ForUpdate())
+	if err == nil && keptBy(l.ID) == by {
+		return s.unlock(ctx, tx, stack, l, true)
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if err := s.freeByHand(ctx, tx, stack, lockOf(by)); err != nil { // an engine has that of the state
+		return err
+	}
+	return s.note(ctx, tx, stack, "stack.state-unlocked", "", map[string]any{"lock": lockOf(by), "forced": true})
 }
 
 // takeKept gives a person the lock that a run keeps beyond its end; false where none does.
