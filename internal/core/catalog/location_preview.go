@@ -319,7 +319,7 @@ func (s *Service) repositoryAt(ctx context.Context, address string) (string, err
 		return t.Repository, nil
 	}
 	for _, p := range append(forgePages(address), forgePage{page: repositoryPage(address)}) {
-		if repository, err := s.repositoryOf(ctx, p.page, s.mayRead); repository != "" || err != nil {
+		if repository, _, err := s.repositoryOf(ctx, p.page, s.mayRead); repository != "" || err != nil {
 			return repository, err
 		}
 	}

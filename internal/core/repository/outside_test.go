@@ -15,6 +15,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
 	"github.com/roadbed-dev/roadbed/internal/machinery/forge"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
 )
@@ -72,7 +73,7 @@ func TestConnectNeedsRights(t *testing.T) {
 			t.Errorf("its files are looked at %+v, %v", home, err)
 		}
 		for page, want := range map[string]string{"https://forge.example.com/acme/SHOP": "[default/shop]", "https://forge.example.com/acme/other": "[]"} {
-			if names, err := b.Platform().ByPage(t.Context(), page); err != nil || fmt.Sprint(names) != want {
+			if names, _, err := b.Platform().ByPage(t.Context(), page); err != nil || fmt.Sprint(names) != want {
 				t.Errorf("%s is that of %v, %v", page, names, err)
 			}
 		}
@@ -483,22 +484,29 @@ func TestARenamedRepositoryIsFollowed(t *testing.T) {
 		leads := func(want map[string]string) {
 			t.Helper()
 			for page, repositories := range want {
-				if names, err := b.Platform().ByPage(t.Context(), "https://forge.example.com/"+page); err != nil || fmt.Sprint(names) != repositories {
-					t.Errorf("%s leads to %v, %v; want %s", page, names, err, repositories)
+				names, former, err := b.Platform().ByPage(t.Context(), "https://forge.example.com/"+page)
+				if got := strings.Repeat("former ", map[bool]int{true: 1}[former]) + fmt.Sprint(names); err != nil || got != repositories {
+					t.Errorf("%s leads to %s, %v; want %s", page, got, err, repositories)
 				}
 			}
 		}
-		leads(map[string]string{"acme/Shop": "[default/shop]", "acme/shop": "[default/shop]", "acme/store": "[default/shop]", "acme/mall": "[]"})
+		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Name: "twice", Integration: "default/forge", Remote: "acme/Shop"}); !errors.Is(err, repository.ErrConnected) || !fault.Is(err, fault.Conflict) {
+			t.Errorf("by its former name it is connected again: %v", err)
+		}
+		leads(map[string]string{"acme/Shop": "former [default/shop]", "acme/shop": "former [default/shop]", "acme/store": "[default/shop]", "acme/mall": "[]"})
 		a.set(func(a *away) { a.there.Name, a.there.URL = "acme/Mall", "https://forge.example.com/acme/Mall" })
 		b.fetch()
-		leads(map[string]string{"acme/shop": "[default/shop]", "acme/store": "[default/shop]", "acme/mall": "[default/shop]"})
+		leads(map[string]string{"acme/shop": "former [default/shop]", "acme/store": "former [default/shop]", "acme/mall": "[default/shop]"})
 		a.set(func(a *away) {
 			a.there.ID, a.there.Name, a.there.URL = "8", "acme/Shop", "https://forge.example.com/acme/Shop"
 		})
+		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Integration: "default/forge", Remote: "acme/Shop"}); errors.Is(err, repository.ErrConnected) || !fault.Is(err, fault.Conflict) {
+			t.Errorf("the next one takes the name of the one before: %v", err)
+		}
 		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Name: "next", Integration: "default/forge", Remote: "acme/Shop"}); err != nil {
 			t.Fatal(err)
 		}
-		leads(map[string]string{"acme/shop": "[default/next]", "acme/store": "[default/shop]", "acme/mall": "[default/shop]"})
+		leads(map[string]string{"acme/shop": "[default/next]", "acme/store": "former [default/shop]", "acme/mall": "[default/shop]"})
 		for i := range 25 {
 			e := event
 			e.Repository.Name, e.Repository.URL = fmt.Sprintf("acme/N%d", i), fmt.Sprintf("https://forge.example.com/acme/N%d", i)
@@ -509,6 +517,63 @@ func TestARenamedRepositoryIsFollowed(t *testing.T) {
 			t.Fatal(err)
 		}
 		leads(map[string]string{"acme/n24": "[]", "acme/n23": "[]", "acme/mall": "[]", "acme/shop": "[default/next]"})
+	})
+}
+
+// Of a repository that is connected twice one row learns of a new name before the other: what leads to it leads to the same one.
+func TestARepositoryThatIsConnectedTwiceStaysWhatItIs(t *testing.T) {
+	t.Parallel()
+	outside(t, func(t *testing.T, b *bench, a *away) {
+		b.commit("work", "x", "1")
+		b.must("work", "push", "-q", "origin", "HEAD:main")
+		first := b.connect()
+		ctx := accesstest.As("alice")
+		a.set(func(a *away) { a.there.ID = "8" }) // so that it is taken as another one
+		second, err := b.Connect(ctx, repository.NewOutside{Name: "again", Integration: "default/forge", Remote: "acme/Shop"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		leads := func(page, want string) {
+			t.Helper()
+			if names, former, err := b.Platform().ByPage(t.Context(), "https://forge.example.com/acme/"+page); err != nil || former || fmt.Sprint(names) != want {
+				t.Errorf("%s leads to %v, %v, %v; want %s", page, names, former, err, want)
+			}
+		}
+		leads("shop", "[default/shop default/again]")
+		renamed := func(id string) {
+			t.Helper()
+			a.set(func(a *away) {
+				a.there.ID, a.there.Name, a.there.URL = id, "acme/Store", "https://forge.example.com/acme/Store"
+			})
+			event := forge.Event{
+				Kind: forge.KindRepository, Repository: forge.Repository{ID: id, Name: "acme/Store"},
+				Change: &forge.RepositoryEvent{Action: forge.RepositoryRenamed, OldName: "acme/Shop"},
+			}
+			if _, err := b.Handle(t.Context(), "default/forge", event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		renamed("7")
+		leads("shop", "[default/again]") // another repository has its page there
+		leads("store", "[default/shop]")
+		for _, r := range []repository.Repository{first, second} { // by two integrations they would have one id at the forge
+			err := b.db.Write(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), `UPDATE repository_outsides SET remote_id = '9', integration = $2 WHERE repository = $1`, r.ID, "default/forge-"+r.Name)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		leads("shop", "[default/shop default/again]")
+		leads("store", "[default/shop]")
+		if err := b.Delete(accesstest.As("adam"), "default/again"); err != nil {
+			t.Fatal(err)
+		}
+		names, former, err := b.Platform().ByPage(t.Context(), "https://forge.example.com/acme/shop")
+		if err != nil || !former || fmt.Sprint(names) != "[default/shop]" {
+			t.Errorf("without the other it leads to %v, %v, %v", names, former, err)
+		}
 	})
 }
 
