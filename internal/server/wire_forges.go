@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"path"
 	"strings"
 
@@ -58,6 +59,8 @@ func (h *House) connect(ctx context.Context, space, address string) (bool, error
 	switch {
 	case fault.Is(err, fault.Denied), fault.Is(err, fault.NotFound), fault.Is(err, fault.Invalid):
 		return false, nil // it is said that it is to be connected first
+	case fault.Is(err, fault.Conflict) && !errors.Is(err, repository.ErrConnected): // another has its name here
+		return false, fault.Errorf(fault.Invalid, "connect %s under another name first: %s", address, fault.Message(err))
 	}
 	return err == nil, err
 }

@@ -1,9 +1,12 @@
 package catalog_test
 
 import (
+	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/git"
@@ -125,4 +128,106 @@ func nested(levels int) string {
 
 func location(target string) string {
 	return "---\n{apiVersion: backstage.io/v1alpha1, kind: Location, metadata: {name: all}, spec: {targets: ['" + target + "']}}\n"
+}
+
+// Few bytes of anchors and aliases stand for many documents of the largest size: they are read in bounded memory too, whether they
+// are in one file or in many, and taken or not.
+//
+//nolint:paralleltest // it counts what is in use
+func TestManyAliasesTakeLittle(t *testing.T) {
+	t.Run("sqlite", func(t *testing.T) { manyAliases(t, setup(t, storetest.SQLite(t, rooms()...))) })
+	t.Run("postgres", func(t *testing.T) { manyAliases(t, setup(t, storetest.Postgres(t, rooms()...))) })
+}
+
+func manyAliases(t *testing.T, b *bench) {
+	t.Helper()
+	alice := accesstest.As("alice")
+	const head, spec = "---\napiVersion: %s\nkind: %s\nmetadata: {name: n%05d}\nspec:\n", "  type: service\n  lifecycle: production\n  owner: team\n"
+	const backstage = "backstage.io/v1alpha1"
+	repeated := func(api, kind string, i, size, times int) string {
+		return fmt.Sprintf(head+spec+"  a: &a %s\n  b: [%s]\n", api, kind, i, strings.Repeat("x", size), strings.TrimSuffix(strings.Repeat("*a, ", times), ", "))
+	}
+	nodes := func(i int) string { // 200,000 values in few bytes
+		a := fmt.Sprintf(head+spec, backstage, "Component", i) + "  a0: &a0 [{}, {}, {}, {}, {}, {}, {}, {}, {}, {}]\n"
+		for k := range 6 {
+			a += fmt.Sprintf("  a%d: &a%d [%s]\n", k+1, k+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", k), 5), ", "))
+		}
+		return a
+	}
+	many := func(n int, one func(i int) string) map[string]string {
+		files := map[string]string{"catalog-info.yaml": component("good", "new")}
+		for i := range n {
+			files[fmt.Sprintf("f%03d/catalog-info.yaml", i)] = one(i)
+		}
+		return files
+	}
+	for _, c := range []struct {
+		what  string
+		files map[string]string
+		want  string
+		most  int64 // MB that are in use at once
+		stays bool  // what was good, also where there is another of it now
+	}{
+		{"documents in one file", map[string]string{"catalog-info.yaml": component("good", "new") + strings.Join(slices.Collect(func(yield func(string) bool) {
+			for i := range 180 {
+				if !yield(repeated(backstage, "Component", i, 16<<10, 1000)) {
+					return
+				}
+			}
+		}), "")}, "bytes of text, aliases expanded (repeat less by aliases", 150, true},
+		{"small files of one text", many(300, func(i int) string { return repeated(backstage, "Component", i, 2<<10, 700) }), "bytes of text, aliases expanded", 150, false},
+		{"small files that are nearly taken", many(300, func(i int) string { return repeated(backstage, "Component", i, 2<<10, 300) }), "at most 524288 are kept", 150, false},
+		{"small files of many values", many(300, nodes), "at most 524288 are kept", 150, false},
+		{"small files that are taken one by one", many(300, func(i int) string { return repeated("test.dev/v1", "Widget", i, 2<<10, 200) }), "repeat less by aliases", 300, true},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			inner := *b
+			inner.t = t
+			name := "team/" + strings.ReplaceAll(c.what, " ", "-")
+			inner.repository(alice, "default", name)
+			inner.push(alice, name, map[string]string{"catalog-info.yaml": component("good", "")})
+			l := inner.location(alice, "default", name, "**/catalog-info.yaml")
+			before := inner.get("good")
+			inner.push(alice, name, c.files)
+			took := highest(func() {
+				now, _, err := b.RefreshLocation(alice, l.ID)
+				if err != nil || now.Error == "" || !strings.Contains(now.Error+"\n"+details(now), c.want) {
+					t.Errorf("%v: %q %.2000s", err, now.Error, details(now))
+				}
+			})
+			t.Logf("%d MB", took)
+			if took > c.most {
+				t.Errorf("it had %d MB in use, more than %d", took, c.most)
+			}
+			if got := inner.get("good"); (got.Etag == before.Etag) != c.stays {
+				t.Errorf("what was good is of version %d", got.Version)
+			}
+			if err := b.RemoveLocation(alice, l.ID, ""); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// highest gives how many MB were in use while fn ran, beyond those before.
+func highest(fn func()) (most int64) {
+	before := inUse()
+	done, told := make(chan struct{}), make(chan int64)
+	go func() {
+		var most int64
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, int64(m.HeapAlloc)-before)
+			select {
+			case <-done:
+				told <- most >> 20
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}()
+	fn()
+	close(done)
+	return <-told
 }

@@ -31,8 +31,13 @@ const (
 
 // flush gives the service what is to be taken in chunks, as far as these are full; with all, the rest too.
 func (r *reading) flush(ctx context.Context, all bool) error {
-	for len(r.bulk) >= r.size || all && len(r.bulk) > 0 {
-		n := min(r.size, len(r.bulk))
+	for len(r.bulk) >= r.size || (all || r.waiting > bytesInChunk) && len(r.bulk) > 0 {
+		n, size := 0, 0
+		for n < min(r.size, len(r.bulk)) && size <= bytesInChunk {
+			size += len(r.bulk[n].text)
+			n++
+		}
+		r.waiting -= size
 		part := r.bulk[:n]
 		if err := r.bringChunk(ctx, part); err != nil {
 			return err

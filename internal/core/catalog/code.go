@@ -30,7 +30,7 @@ func (s *Service) CodeOf(ctx context.Context, e Entity) (string, error) {
 			pages = append(pages, u.Scheme+"://"+u.Host+"/"+named)
 		}
 		for _, page := range pages {
-			if name, err := s.repositoryOf(ctx, page, s.mayRead); name != "" || err != nil {
+			if name, _, err := s.repositoryOf(ctx, page, s.mayRead); name != "" || err != nil {
 				return name, err
 			}
 		}

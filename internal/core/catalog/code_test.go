@@ -21,7 +21,7 @@ func TestTheCodeOfAnEntityIsFound(t *testing.T) {
 			"https://github.com/acme/api": {"team/secret", "team/api"}, "https://forge.test/acme/own": {"team/api"}, "https://github.com/acme/secret": {"team/secret"},
 			"https://gitlab.com/group/sub/api": {"team/api"},
 		}
-		b.Read(connected{b.repositories.Platform(), pages, "github"})
+		b.Read(connected{b.repositories.Platform(), pages, "github", false})
 		files := map[string]string{}
 		annotated := map[string]string{
 			"plain": "example.org/x: y", "slug": "github.com/project-slug: acme/api", "own": "github.com/project-slug: acme/own", "lab": "gitlab.com/project-slug: group/sub/api",
@@ -89,7 +89,7 @@ func TestAnEntityIsSuggested(t *testing.T) {
 		if _, err := b.Suggest(alice, "https://elsewhere.test/x"); !fault.Is(err, fault.Invalid) {
 			t.Error("an address of nothing that is known", err)
 		}
-		b.Read(connected{b.repositories.Platform(), map[string][]string{"https://forge.test/acme/shop": {"team/shop"}}, "github"})
+		b.Read(connected{b.repositories.Platform(), map[string][]string{"https://forge.test/acme/shop": {"team/shop"}}, "github", false})
 		if s, err := b.Suggest(alice, "https://forge.test/acme/shop"); err != nil || !strings.Contains(s.Document, "github.com/project-slug: acme/shop\n") {
 			t.Errorf("at a forge it is %+v, %v", s, err)
 		}

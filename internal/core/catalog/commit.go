@@ -31,7 +31,7 @@ func (s *Service) AtCommit(ctx context.Context, name ref.Entity, commit string) 
 	if err != nil {
 		return d, fault.Wrap(err, "read %s of %s at %.12s", e.File.Path, e.File.Repository, commit)
 	}
-	all, err := document.Parse(e.File.Path, data, document.Limits{Bytes: maxFile, Placeholders: true})
+	all, err := document.Parse(e.File.Path, data, document.Limits{Bytes: maxFile, Expanded: maxTexts, Placeholders: true})
 	if err != nil {
 		return d, err
 	}

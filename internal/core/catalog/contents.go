@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime"
@@ -17,10 +18,12 @@ import (
 
 // Bounds of what is in work at the same time.
 const (
-	filesAtOnce = 256     // names that git is given
-	bytesAtOnce = 4 << 20 // that git is asked for, or one file
-	bytesInWork = 8 << 20 // of files that were read and are not taken yet; of one file alone more
-	largeFile   = 1 << 20 // of which one is parsed at a time
+	filesAtOnce = 256           // names that git is given
+	bytesAtOnce = 4 << 20       // that git is asked for, or one file
+	bytesInWork = 8 << 20       // of files that were read and are not taken yet; of one file alone more
+	largeFile   = 1 << 20       // of which one is parsed at a time
+	aliasFile   = 1 << 20       // what one weighs that may have aliases: a few bytes of these are many in memory
+	bytesInFile = 2 * maxFilled // of its documents, with what aliases repeat and placeholders bring
 )
 
 // contents is a file that was read, parsed and checked.
@@ -33,6 +36,7 @@ type contents struct {
 	inputs    []input        // that placeholders bring
 	hashes    map[input]string
 	filled    int
+	kept      int    // bytes of the documents
 	taken     func() // what it took in memory is free again
 }
 
@@ -119,12 +123,20 @@ func (r *reading) fetch(ctx context.Context, group *sync.WaitGroup, files []*wal
 		}
 		for i, one := range some {
 			c := &contents{file: part[i], path: part[i].path}
-			if !give(c, len(one.Bytes), func() { r.parse(ctx, c, one) }) {
+			if !give(c, weightOf(one.Bytes), func() { r.parse(ctx, c, one) }) {
 				return
 			}
 		}
 		files = files[len(some):]
 	}
+}
+
+// weightOf gives the bytes that a file counts for while it is in work.
+func weightOf(data []byte) int {
+	if bytes.IndexByte(data, '&') >= 0 && bytes.IndexByte(data, '*') >= 0 {
+		return max(len(data), aliasFile)
+	}
+	return len(data)
 }
 
 // parse fills c with what its file declares.
@@ -142,7 +154,7 @@ func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
 	if c.err = r.took(len(in.Bytes)); c.err != nil {
 		return
 	}
-	documents, err := document.Parse(c.path, in.Bytes, document.Limits{Bytes: maxFile, Placeholders: true})
+	documents, err := document.Parse(c.path, in.Bytes, document.Limits{Bytes: maxFile, Expanded: maxTexts, Placeholders: true})
 	if err != nil {
 		if c.bad = fault.Details(err); len(c.bad) == 0 {
 			c.bad = []fault.Detail{{File: c.path, Message: fault.Message(err)}}
@@ -179,8 +191,13 @@ func (r *reading) check(ctx context.Context, c *contents, d document.Document) (
 			"an administrator of the space can change its rules", "kind"))
 	}
 	change.space, change.source, change.path, change.commit, change.elsewhere = r.location.Space, r.location.source(), c.path, r.commit, r.elsewhere
-	if len(wrong) == 0 && !alone(change.kind) && !r.preview {
+	if len(wrong) > 0 { // its name and place are all that is asked for
+		change.document, change.text, change.declared = change.document.Place(), nil, nil
+	} else if !alone(change.kind) && !r.preview {
 		change.document = change.document.Place()
+	}
+	if c.kept += len(change.text); c.kept > bytesInFile {
+		return checked{}, r.full()
 	}
 	return checked{change, wrong}, nil
 }

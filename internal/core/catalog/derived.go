@@ -171,7 +171,7 @@ func (s *Service) targetsAt(ctx context.Context, address string) (targets []Targ
 		if s.repositories == nil {
 			break
 		}
-		names, err := s.repositories.ByPage(ctx, p.page)
+		names, _, err := s.repositories.ByPage(ctx, p.page)
 		if err != nil {
 			return nil, err
 		}

@@ -101,7 +101,7 @@ func TestEntitiesAreFoundByWhereTheyAreFrom(t *testing.T) {
 		look("two folders", has(source, at+"x/y/", "url:https://else.test/src/"), "deep said")
 		look("no source", index.All{has("kind", "component"), index.Not{Filter: index.Exists{Key: source}}}, "applied")
 
-		b.Read(connected{b.repositories.Platform(), map[string][]string{"https://forge.test/acme/shop": {"team/shop"}}, "github"})
+		b.Read(connected{b.repositories.Platform(), map[string][]string{"https://forge.test/acme/shop": {"team/shop"}}, "github", false})
 		for _, path := range []string{"all.yaml", "own.yaml"} {
 			b.location(alice, "default", "team/shop", path)
 		}

@@ -106,7 +106,8 @@ type Version struct {
 const (
 	maxDocuments = 5000 // in one apply
 	maxDocument  = 512 << 10
-	maxRelations = 2000 // of one document
+	maxTexts     = 2 * maxDocument // of a document as it is read: what `<<` brings in and the document has itself is counted too
+	maxRelations = 2000            // of one document
 )
 
 // Wrong tells what is wrong with documents, by their kinds. It asks for no right, since it reads nothing but what it is given.

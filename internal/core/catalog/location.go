@@ -35,7 +35,8 @@ type Repositories interface {
 	HeadsOf(ctx context.Context, branches [][2]string) (map[[2]string]string, error)
 	SpaceOf(ctx context.Context, repository string) (string, error)
 	Home(ctx context.Context, repository string) (Home, error)
-	ByPage(ctx context.Context, page string) ([]string, error) // those that have their page there, at a forge
+	// ByPage gives those that have their page there, at a forge; former ones had it before, and nobody is known to have it now.
+	ByPage(ctx context.Context, page string) (names []string, former bool, err error)
 }
 
 const (

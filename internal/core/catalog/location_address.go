@@ -17,21 +17,22 @@ import (
 // folder, or of the repository itself, names the catalog-info.yaml in it. A repository that the caller may not read is not
 // known.
 func (s *Service) TargetAt(ctx context.Context, text string) (Target, error) {
-	return s.targetAt(ctx, text, s.mayRead)
+	t, _, err := s.targetAt(ctx, text, s.mayRead)
+	return t, err
 }
 
 // Connector connects the repository that has its page at a forge, such as https://github.com/acme/shop, into a space, as the
-// principal of ctx; false when the principal has not one way to.
+// principal of ctx; false when the principal has not one way to, and Conflict when what is there is connected already.
 type Connector func(ctx context.Context, space, page string) (connected bool, err error)
 
 // Connects says how TargetToAdd connects repositories. It comes before the first location.
 func (s *Service) Connects(c Connector) { s.connect = c }
 
 // TargetToAdd is TargetAt for who is about to register it in a space: a repository that is not connected is connected there, for its
-// files alone. It needs location:write in the space.
+// files alone, also where one that had its page there before it was renamed is known. It needs location:write in the space.
 func (s *Service) TargetToAdd(ctx context.Context, space, text string) (Target, error) {
-	t, err := s.TargetAt(ctx, text)
-	if s.connect == nil || !fault.Is(err, fault.Invalid) {
+	t, former, err := s.targetAt(ctx, text, s.mayRead)
+	if s.connect == nil || !former && !fault.Is(err, fault.Invalid) {
 		return t, err
 	}
 	space = cmp.Or(space, access.Root)
@@ -45,6 +46,9 @@ func (s *Service) TargetToAdd(ctx context.Context, space, text string) (Target, 
 	}
 	for _, p := range pages {
 		connected, late := s.connect(ctx, space, p.page)
+		if former && fault.Is(late, fault.Conflict) {
+			continue // the forge leads there from the page that it had
+		}
 		if late != nil {
 			return Target{}, late
 		}
@@ -55,41 +59,42 @@ func (s *Service) TargetToAdd(ctx context.Context, space, text string) (Target, 
 	return t, err
 }
 
-// targetAt is TargetAt of the repositories that are known.
-func (s *Service) targetAt(ctx context.Context, text string, known func(ctx context.Context, repository string) (bool, error)) (Target, error) {
-	t, err := s.ParseTarget(text)
+// targetAt is TargetAt of the repositories that are known; former says that the repository has its page elsewhere by now.
+func (s *Service) targetAt(ctx context.Context, text string, known func(ctx context.Context, repository string) (bool, error)) (t Target, former bool, err error) {
+	t, err = s.ParseTarget(text)
 	address := strings.TrimPrefix(text, "url:")
 	if err == nil {
 		if u, err := url.Parse(address); err == nil && strings.HasPrefix(u.Path, portalPages) {
 			t.Path = fileIn(t.Path)
 		}
-		return t, nil
+		return t, false, nil
 	}
 	for _, p := range forgePages(address) {
-		repository, err := s.repositoryOf(ctx, p.page, known)
+		repository, former, err := s.repositoryOf(ctx, p.page, known)
 		if err != nil {
-			return Target{}, err
+			return Target{}, false, err
 		}
 		if repository != "" {
 			t, err := s.targetIn(ctx, repository, p.rest)
 			if p.folder {
 				t.Path = fileIn(t.Path)
 			}
-			return t, err
+			return t, former, err
 		}
 	}
 	u, notAddress := url.Parse(address)
 	if notAddress != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || s.own(u.Host) || len(text) > maxAddress {
-		return Target{}, err
+		return Target{}, false, err
 	}
-	repository, err := s.repositoryOf(ctx, repositoryPage(address), known)
+	repository, former, err := s.repositoryOf(ctx, repositoryPage(address), known)
 	if err != nil {
-		return Target{}, err
+		return Target{}, false, err
 	}
 	if repository == "" {
-		return Target{}, fault.Errorf(fault.Invalid, "%q is in no repository that is connected and that you may read; connect it first", clip(text))
+		return Target{}, false, fault.Errorf(fault.Invalid, "%q is in no repository that is connected and that you may read; connect it first", clip(text))
 	}
-	return Target{Repository: repository}.check()
+	t, err = Target{Repository: repository}.check()
+	return t, former, err
 }
 
 // repositoryPage gives the page of a repository of its address, which may be that for git.
@@ -114,7 +119,7 @@ func (s *Service) targetFor(ctx context.Context, space, text string) (Target, er
 	}
 	pages := forgePages(strings.TrimPrefix(text, "url:"))
 	for _, p := range pages {
-		names, err := s.repositories.ByPage(ctx, p.page)
+		names, _, err := s.repositories.ByPage(ctx, p.page)
 		if err != nil {
 			return Target{}, err
 		}
@@ -181,20 +186,20 @@ func (s *Service) targetIn(ctx context.Context, repository, rest string) (t Targ
 }
 
 // repositoryOf gives the first known repository of a page, or "".
-func (s *Service) repositoryOf(ctx context.Context, page string, known func(ctx context.Context, repository string) (bool, error)) (string, error) {
+func (s *Service) repositoryOf(ctx context.Context, page string, known func(ctx context.Context, repository string) (bool, error)) (repository string, former bool, err error) {
 	if s.repositories == nil {
-		return "", nil
+		return "", false, nil
 	}
-	names, err := s.repositories.ByPage(ctx, page)
+	names, former, err := s.repositories.ByPage(ctx, page)
 	if err != nil {
-		return "", err
+		return "", false, err
 	}
 	for _, name := range names {
 		if is, err := known(ctx, name); is || err != nil {
-			return name, err
+			return name, former, err
 		}
 	}
-	return "", nil
+	return "", false, nil
 }
 
 // branchOf divides what comes behind a repository in an address. The name of a branch may have slashes: it is the shortest that

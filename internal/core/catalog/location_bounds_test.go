@@ -2,6 +2,7 @@ package catalog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -36,7 +37,7 @@ func bigFiles(t *testing.T, b *bench) {
 		return text.String()
 	}
 	lists := "list: [" + strings.TrimSuffix(strings.Repeat("1, ", 100_000), ", ") + "]"
-	aliased := "a: &a " + strings.Repeat("x", 20<<10) + ", b: [" + strings.TrimSuffix(strings.Repeat("*a, ", 20), ", ") + "]"
+	aliased := "a: &a " + strings.Repeat("x", 20<<10) + ", b: [" + strings.TrimSuffix(strings.Repeat("*a, ", 7), ", ") + "]"
 	for _, c := range []struct {
 		what  string
 		files map[string]string
@@ -52,7 +53,7 @@ func bigFiles(t *testing.T, b *bench) {
 			}
 			return files
 		}(), most: 112},
-		{what: "aliases", files: map[string]string{"a/x.yaml": documents(0, 120, aliased)}, most: 110},
+		{what: "aliases", files: map[string]string{"a/x.yaml": documents(0, 60, aliased), "b/x.yaml": documents(60, 60, aliased), "c/x.yaml": documents(120, 60, aliased), "d/x.yaml": documents(180, 60, aliased)}, most: 210},
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			inner := *b
@@ -105,16 +106,31 @@ func inUse() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// gated has each look wait for a token once it has begun.
+// gated has each look wait for a token once it reads files, and finds those of one repository when it is let.
 type gated struct {
 	catalog.Repositories
 	begun  chan struct{}
 	tokens chan struct{}
 	active *atomic.Int64
 	most   *atomic.Int64
+	cloned string        // repository
+	coming chan struct{} // gets one when its files are looked for
+	there  chan struct{} // is closed when it is there
 }
 
 func (g gated) Match(ctx context.Context, repository, commit, pattern string) ([]git.TreeEntry, error) {
+	if repository == g.cloned {
+		g.coming <- struct{}{}
+		select {
+		case <-g.there:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return g.Repositories.Match(ctx, repository, commit, pattern)
+}
+
+func (g gated) gate(ctx context.Context, read func()) error {
 	if n := g.active.Add(1); n > g.most.Load() {
 		g.most.Store(n)
 	}
@@ -123,9 +139,20 @@ func (g gated) Match(ctx context.Context, repository, commit, pattern string) ([
 	select {
 	case <-g.tokens:
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return ctx.Err()
 	}
-	return g.Repositories.Match(ctx, repository, commit, pattern)
+	read()
+	return nil
+}
+
+func (g gated) ReadFile(ctx context.Context, repository, commit, path string, limit int64) (data []byte, err error) {
+	late := g.gate(ctx, func() { data, err = g.Repositories.ReadFile(ctx, repository, commit, path, limit) })
+	return data, errors.Join(err, late)
+}
+
+func (g gated) ReadSome(ctx context.Context, repository, commit string, files []string, limit, total int64) (some []git.Content, err error) {
+	late := g.gate(ctx, func() { some, err = g.Repositories.ReadSome(ctx, repository, commit, files, limit, total) })
+	return some, errors.Join(err, late)
 }
 
 // Two look at a time; others wait as long as they like.
@@ -136,9 +163,20 @@ func TestFewLookAtFilesAtOnce(t *testing.T) {
 		b.repository(alice, "default", "team/shop")
 		b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": component("shop", "")})
 		const all = 8
-		g := gated{b.repositories.Platform(), make(chan struct{}, all+1), make(chan struct{}), &atomic.Int64{}, &atomic.Int64{}}
+		b.repository(alice, "default", "team/huge")
+		b.push(alice, "team/huge", map[string]string{"catalog-info.yaml": component("huge", "")})
+		g := gated{b.repositories.Platform(), make(chan struct{}, all+4), make(chan struct{}), &atomic.Int64{}, &atomic.Int64{}, "team/huge", make(chan struct{}), make(chan struct{})}
 		b.Read(g)
-		var group sync.WaitGroup
+		// Who waits for a repository that is cloned holds nobody up.
+		var waiting, group sync.WaitGroup
+		for range 3 {
+			waiting.Go(func() {
+				if _, err := b.PreviewLocation(alice, "default", catalog.Target{Repository: "team/huge"}); err != nil {
+					t.Error(err)
+				}
+			})
+			<-g.coming
+		}
 		look := func(i int) error {
 			var err error
 			switch i % 3 {
@@ -162,13 +200,21 @@ func TestFewLookAtFilesAtOnce(t *testing.T) {
 		<-g.begun
 		hasty, cancel := context.WithTimeout(alice, 300*time.Millisecond)
 		defer cancel()
-		if _, err := b.CatalogFiles(hasty, "https://roadbed.test/git/team/shop", "catalog-info.yaml"); err == nil {
-			t.Error("a third one looked at files")
+		_, err := b.CatalogFiles(hasty, "https://roadbed.test/git/team/shop", "catalog-info.yaml")
+		refused(t, err, fault.Canceled, "the files were not looked at")
+		_, err = b.PreviewLocation(hasty, "default", catalog.Target{Repository: "team/shop"})
+		if !fault.Is(err, fault.Canceled) {
+			t.Errorf("a third one looked at files: %v", err)
 		}
 		for range all {
 			g.tokens <- struct{}{}
 		}
 		group.Wait()
+		close(g.there)
+		for range 3 {
+			g.tokens <- struct{}{}
+		}
+		waiting.Wait()
 		if n := g.most.Load(); n != 2 {
 			t.Errorf("%d looked at files at once", n)
 		}

@@ -19,11 +19,11 @@ type paged struct {
 	pages map[string]string
 }
 
-func (p paged) ByPage(_ context.Context, page string) ([]string, error) {
+func (p paged) ByPage(_ context.Context, page string) ([]string, bool, error) {
 	if name := p.pages[page]; name != "" {
-		return []string{name}, nil
+		return []string{name}, false, nil
 	}
-	return nil, nil
+	return nil, false, nil
 }
 
 func locationTo(name string, targets ...string) string {

@@ -53,10 +53,6 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 	if err != nil || !l.readable {
 		return p, orNotFound(err, "there is no repository %s, or you may not read it", target.Repository)
 	}
-	if err := s.looks.Acquire(ctx, 1); err != nil {
-		return p, err
-	}
-	defer s.looks.Release(1)
 	commit, err := s.head(ctx, l)
 	if err != nil {
 		return p, err
@@ -75,6 +71,10 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 	if err := read.start(ctx); err != nil {
 		return p, err
 	}
+	if err := s.beginLook(ctx); err != nil {
+		return p, err
+	}
+	defer s.looks.Release(1)
 	err = read.all(ctx)
 	if err != nil && !errors.Is(err, errEnough) {
 		return p, err
@@ -98,6 +98,15 @@ func (s *Service) PreviewLocation(ctx context.Context, space string, target Targ
 		p.Entities = append(p.Entities, e)
 	}
 	return p, nil
+}
+
+// beginLook waits for its turn to read files. It comes after they were found, since until then a forge may have been cloned, for
+// which the others don't wait.
+func (s *Service) beginLook(ctx context.Context) error {
+	if err := s.looks.Acquire(ctx, 1); err != nil {
+		return fault.Errorf(fault.Canceled, "the files were not looked at, since others are and the request has ended: %w", err)
+	}
+	return nil
 }
 
 // taken tells which of the names that changes bring are somebody else's.
@@ -266,10 +275,6 @@ func (s *Service) eachCatalogFile(ctx context.Context, address, name string, fn 
 	if err != nil || repository == "" {
 		return err
 	}
-	if err := s.looks.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	defer s.looks.Release(1)
 	space, err := s.repositories.SpaceOf(ctx, repository)
 	if err != nil {
 		return err
@@ -289,6 +294,10 @@ func (s *Service) eachCatalogFile(ctx context.Context, address, name string, fn 
 	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
+	if err := s.beginLook(ctx); err != nil {
+		return err
+	}
+	defer s.looks.Release(1)
 	left := maxLookedBytes
 	for _, file := range found[:min(len(found), maxCatalogFiles)] {
 		var documents []document.Document
@@ -298,7 +307,7 @@ func (s *Service) eachCatalogFile(ctx context.Context, address, name string, fn 
 				return err
 			}
 			left -= len(data)
-			if documents, err = document.Parse(file.Path, data, document.Limits{Bytes: maxFile, Total: maxLookedValues}); err != nil || len(documents) == 0 {
+			if documents, err = document.Parse(file.Path, data, document.Limits{Bytes: maxFile, Total: maxLookedValues, Expanded: maxTexts}); err != nil || len(documents) == 0 {
 				continue // what can't be read is not suggested
 			}
 		}
@@ -319,7 +328,7 @@ func (s *Service) repositoryAt(ctx context.Context, address string) (string, err
 		return t.Repository, nil
 	}
 	for _, p := range append(forgePages(address), forgePage{page: repositoryPage(address)}) {
-		if repository, err := s.repositoryOf(ctx, p.page, s.mayRead); repository != "" || err != nil {
+		if repository, _, err := s.repositoryOf(ctx, p.page, s.mayRead); repository != "" || err != nil {
 			return repository, err
 		}
 	}

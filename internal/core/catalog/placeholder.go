@@ -111,7 +111,7 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 	case "openapi", "asyncapi":
 		return f.bundle(ctx, name, data, at)
 	case "json", "yaml":
-		value, err := document.ParseValue(name.path, data, document.Limits{Bytes: maxDocument})
+		value, err := document.ParseValue(name.path, data, document.Limits{Bytes: maxDocument, Expanded: maxTexts})
 		if err != nil {
 			f.wrong = append(f.wrong, fault.Details(err)...)
 		}

@@ -23,10 +23,30 @@ const (
 	jobSweep   = "catalog.sweep"
 	jobWrong   = "catalog.wrong" // has locations read again of which something was not taken
 	sweepEvery = time.Hour
-	chunk      = 25 // documents of kinds that others keep in one transaction, so that others get their turn
+	wrongPause = 30 * time.Second // between two such, since an organization of thousands of repositories may be connected at once
+	chunk      = 25               // documents of kinds that others keep in one transaction, so that others get their turn
 
 	refreshTime = time.Hour // of one reading; a million entities take minutes
 )
+
+// pace has what is asked for again and again done at once, and then once in each pause.
+type pace struct {
+	mu    sync.Mutex
+	pause time.Duration
+	last  time.Time // when it is done last
+}
+
+// next gives the time at which what is asked for now is to be done.
+func (p *pace) next(now time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.last.After(now) { // otherwise what waits is done for this too
+		if p.last = p.last.Add(p.pause); p.last.Before(now) {
+			p.last = now
+		}
+	}
+	return p.last
+}
 
 type refreshArgs struct {
 	Location string `json:"location"`
@@ -213,7 +233,7 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 		return err
 	}
 	if found { // files that named it before can be followed now
-		if err := s.queue.Insert(ctx, tx, jobWrong, struct{}{}, queue.InsertOptions{Unique: jobWrong}); err != nil {
+		if err := s.queue.Insert(ctx, tx, jobWrong, struct{}{}, queue.InsertOptions{Unique: jobWrong, RunAt: s.wrong.next(s.now())}); err != nil {
 			return err
 		}
 	}
@@ -238,10 +258,10 @@ func (s *Service) repositoryChanged(ctx context.Context, tx *store.Tx, e ledger.
 }
 
 // hasNewPage tells whether addresses at a forge may lead to a repository from now on that did not: it was connected, or has
-// another name there.
+// another name there, or is back, or in a space that others read.
 func hasNewPage(e ledger.Entry) (bool, error) {
 	if e.Type != "repository.changed" {
-		return e.Type == "repository.connected", nil
+		return slices.Contains([]string{"repository.connected", "repository.restored", "repository.transferred"}, e.Type), nil
 	}
 	var change struct {
 		Remote string `json:"remote"`

@@ -62,13 +62,14 @@ type Service struct {
 	scanMost     int
 	scans        *semaphore.Weighted // of the past, that are under way
 	looks        *semaphore.Weighted // at files that nobody has registered
+	wrong        pace
 	now          func() time.Time
 	log          *slog.Logger
 }
 
 // New gives the service, registers Backstage's kinds, and subscribes to pushes. Read comes before the first location.
 func New(db *store.DB, registry *document.Registry, access *access.Service, ledger *ledger.Ledger, queue *queue.Queue, now func() time.Time, log *slog.Logger) *Service {
-	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, pastMost: pastMost, scanMost: scanMost, scans: semaphore.NewWeighted(scanAtOnce), looks: semaphore.NewWeighted(looksAtOnce), now: now, log: log}
+	s := &Service{db: db, registry: registry, access: access, ledger: ledger, queue: queue, pastMost: pastMost, scanMost: scanMost, scans: semaphore.NewWeighted(scanAtOnce), looks: semaphore.NewWeighted(looksAtOnce), wrong: pace{pause: wrongPause}, now: now, log: log}
 	s.kept.all = map[string]keptEntity{}
 	s.gatherRows()
 	s.follower.index, s.follower.own = index.New(registry), map[string]bool{}

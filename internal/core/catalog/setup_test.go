@@ -86,6 +86,7 @@ func setup(t testing.TB, db *store.DB) *bench {
 		return d
 	}})
 	b.Service = catalog.New(db, b.kinds, rights, b.ledger, b.queue, time.Now, log)
+	b.Hasten()
 	b.dir = t.TempDir()
 	program, err := git.New("", log)
 	if err != nil {

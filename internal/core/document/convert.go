@@ -20,6 +20,8 @@ type converter struct {
 	core    bool // plain scalars are those of YAML 1.2's core schema, as Backstage reads them
 	values  int
 	text    int
+	left    amount // that the stream may still have, of most
+	most    amount // zero: there is no stream
 	stopped bool
 	wrong   []fault.Detail
 }
@@ -34,20 +36,40 @@ func (c *converter) fail(node *yaml.Node, hint, format string, args ...any) any 
 }
 
 func (c *converter) stop(node *yaml.Node, format string, args ...any) any {
+	return c.stopFor(node, "", format, args...)
+}
+
+func (c *converter) stopFor(node *yaml.Node, hint, format string, args ...any) any {
 	if !c.stopped {
 		c.stopped = true
-		c.fail(node, "", format, args...)
+		c.fail(node, hint, format, args...)
 	}
 	return nil
+}
+
+// within stops where the document has more than it may, or the stream with it.
+func (c *converter) within(node *yaml.Node) bool {
+	const lessOften, fewer = "repeat less by aliases", "repeat less by aliases, or split the file"
+	switch {
+	case c.values > c.limits.Values:
+		c.stopFor(node, lessOften, "more than %d values, aliases expanded", c.limits.Values)
+	case c.text > c.limits.Expanded:
+		c.stopFor(node, lessOften, "more than %d bytes of text, aliases expanded", c.limits.Expanded)
+	case c.most == amount{}:
+	case c.values > c.left.values:
+		c.stopFor(node, fewer, "the documents up to here have more than %d values, aliases expanded", c.most.values)
+	case c.text > c.left.text:
+		c.stopFor(node, fewer, "the documents up to here have more than %d bytes of text, aliases expanded", c.most.text)
+	}
+	return !c.stopped
 }
 
 func (c *converter) value(node *yaml.Node, depth int) any {
 	if c.stopped {
 		return nil
 	}
-	c.values++
-	if c.values > c.limits.Values {
-		return c.stop(node, "more than %d values, aliases expanded", c.limits.Values)
+	if c.values++; !c.within(node) {
+		return nil
 	}
 	if depth > c.limits.Depth {
 		return c.stop(node, "nested deeper than %d levels", c.limits.Depth)
@@ -150,13 +172,12 @@ func (c *converter) key(node *yaml.Node) (string, bool) {
 		return "", false
 	}
 	c.text += len(node.Value)
-	return node.Value, true
+	return node.Value, c.within(node)
 }
 
 func (c *converter) scalar(node *yaml.Node) any {
-	c.text += len(node.Value)
-	if c.text > c.limits.Expanded {
-		return c.stop(node, "more than %d bytes of text, aliases expanded", c.limits.Expanded)
+	if c.text += len(node.Value); !c.within(node) {
+		return nil
 	}
 	if c.core && node.Style == 0 {
 		return c.plain(node)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,45 @@ func TestParseHoldsItsLimits(t *testing.T) {
 			t.Parallel()
 			_, err := document.Parse("", []byte(c.text), c.limits)
 			if !fault.Is(err, c.kind) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
+	}
+}
+
+// What aliases make of a stream is in proportion to its bytes, however many documents there are, and those count too that fail.
+func TestAliasesOfAStreamAreBounded(t *testing.T) {
+	t.Parallel()
+	texts := func(size, times int, more string) string {
+		return "---\napiVersion: v1\nkind: X\na: &a " + strings.Repeat("x", size) + "\nb: [" + strings.TrimSuffix(strings.Repeat("*a, ", times), ", ") + "]\n" + more
+	}
+	values := func(times int) string {
+		return "---\napiVersion: v1\nkind: X\na: &a [" + strings.TrimSuffix(strings.Repeat("1, ", 100), ", ") + "]\nb: [" + strings.TrimSuffix(strings.Repeat("*a, ", times), ", ") + "]\n"
+	}
+	for name, c := range map[string]struct {
+		text string
+		want string // "" when it is read
+	}{
+		"one of 15 MiB":            {text: texts(16<<10, 900, "")},
+		"two":                      {text: strings.Repeat(texts(16<<10, 900, ""), 2), want: "f.yaml:9:4: the documents up to here have more than 17097568 bytes of text, aliases expanded (repeat less by aliases, or split the file)"},
+		"two hundred":              {text: strings.Repeat(texts(16<<10, 900, ""), 200), want: "f.yaml:19:4: "},
+		"those that are wrong":     {text: strings.Repeat(texts(16<<10, 900, "b: 1\n"), 15), want: "repeat less by aliases, or split the file"},
+		"many that repeat little":  {text: strings.Repeat(texts(1<<10, 7, ""), 4000)},
+		"keys":                     {text: "apiVersion: v1\nkind: X\n" + "a: &a " + strings.Repeat("k", 64<<10) + "\nb: [" + strings.TrimSuffix(strings.Repeat("{? *a : {}}, ", 300), ", ") + "]\n", want: "more than 16777216 bytes of text, aliases expanded"},
+		"one of 400,000 values":    {text: values(3900)},
+		"many of 400,000 values":   {text: strings.Repeat(values(3900)+strings.Repeat("# a line of words\n", 5000), 14), want: "have more than 5000000 values, aliases expanded"},
+		"two of 400,000 values":    {text: strings.Repeat(values(3900), 2), want: "f.yaml:9:302: the documents up to here have more than "},
+		"many that have no alias":  {text: strings.Repeat("---\napiVersion: v1\nkind: X\na: [1, 2, 3, 4, 5, 6, 7, 8, 9, &b 0]\n", 10_000)},
+		"a document of 17 MiB":     {text: texts(16<<10, 1100, ""), want: "more than 16777216 bytes of text, aliases expanded"},
+		"what is wrong is told as": {text: strings.Repeat(texts(16<<10, 900, ""), 3), want: "have more than " + strconv.Itoa(16<<20+8*3*len(texts(16<<10, 900, ""))) + " bytes of text, aliases expanded"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			documents, err := document.Parse("f.yaml", []byte(c.text), document.Limits{})
+			switch {
+			case c.want == "" && (err != nil || len(documents) != max(1, strings.Count(c.text, "---"))):
+				t.Errorf("%d documents, %v", len(documents), err)
+			case c.want != "" && (!fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.want)):
 				t.Errorf("got %v, want %q", err, c.want)
 			}
 		})

@@ -22,8 +22,8 @@ type Limits struct {
 	Depth     int // of nesting; 100
 	Keys      int // in one mapping; 20,000
 	Values    int // in one document, aliases expanded; 500,000
-	Total     int // values in one stream, aliases expanded; 5,000,000
-	Expanded  int // bytes of text in one document, aliases expanded; 16 MiB
+	Total     int // values in one stream, aliases expanded; 5,000,000, and no more than Values and 8 for each byte of it
+	Expanded  int // bytes of text in one document, aliases expanded; 16 MiB, and in one stream 8 more for each byte of it
 	// AllowTwice takes the last value of a key that is given twice, as Kubernetes' own tools do.
 	AllowTwice bool
 	// Placeholders takes one where the metadata wants a text or a list; Filled says what it stands for.
@@ -44,6 +44,18 @@ func (l Limits) orDefault() Limits {
 	set(&l.Total, 5_000_000)
 	set(&l.Expanded, 16<<20)
 	return l
+}
+
+// perByte is how much aliases may make of one byte of a stream, beyond what one document may have.
+const perByte = 8
+
+// amount is what documents have, aliases expanded.
+type amount struct{ values, text int }
+
+// ofStream gives what all documents of a stream may have together: otherwise few bytes of anchors and aliases would make as many
+// documents of the largest size as there is room for.
+func (l Limits) ofStream(bytes int) amount {
+	return amount{values: min(l.Total, l.Values+perByte*bytes), text: l.Expanded + perByte*bytes}
 }
 
 // Parse reads a stream of YAML or JSON documents. Empty ones (only comments, or null) are left out. file is for
@@ -82,13 +94,14 @@ func slow(file string, data []byte, limits Limits) ([]Document, error) {
 	var documents []Document
 	var wrong []fault.Detail
 	from := &source{file: file, nodes: nodes}
-	for i := range nodes {
-		limits.Values = min(limits.Values, max(limits.Total, 1))
-		d, values, details := from.document(i, limits)
-		limits.Total -= values
+	most := limits.ofStream(len(data))
+	for i, left := 0, most; i < len(nodes); i++ {
+		c := converter{file: file, limits: limits, core: isBackstage(nodes[i]), left: left, most: most}
+		d, details := from.document(i, &c)
+		left.values, left.text = left.values-c.values, left.text-c.text
 		wrong = append(wrong, details...)
 		documents = append(documents, d)
-		if len(wrong) > maxDetails {
+		if len(wrong) > maxDetails || left.values < 0 || left.text < 0 {
 			break
 		}
 	}
@@ -171,26 +184,25 @@ func syntaxDetail(file string, err error) fault.Detail {
 	return d
 }
 
-func (s *source) document(index int, limits Limits) (d Document, values int, details []fault.Detail) {
+func (s *source) document(index int, c *converter) (d Document, details []fault.Detail) {
 	file, root := s.file, s.nodes[index]
-	c := converter{file: file, limits: limits, core: isBackstage(root)}
 	value := c.value(root, 0)
 	if len(c.wrong) > 0 {
-		return Document{}, c.values, c.wrong
+		return Document{}, c.wrong
 	}
 	fields, ok := value.(map[string]any)
 	if !ok {
-		return Document{}, c.values, []fault.Detail{{
+		return Document{}, []fault.Detail{{
 			File: file, Line: root.Line, Column: root.Column, Message: "a document must be a mapping with apiVersion, kind and metadata",
 		}}
 	}
-	d, wrong := assemble(fields, limits.Placeholders)
+	d, wrong := assemble(fields, c.limits.Placeholders)
 	d.source, d.index = s, index
 	d.Origin = Origin{File: file, Line: root.Line}
 	for _, w := range wrong {
 		details = append(details, d.At(w.message, w.hint, w.path...))
 	}
-	return d, c.values, details
+	return d, details
 }
 
 // parseJSON reads JSON that is not YAML: escaped surrogate pairs and a few control characters are legal only

@@ -3,6 +3,7 @@ package repository
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/url"
 	"path"
 	"strconv"
@@ -169,10 +170,13 @@ type NewOutside struct {
 	Content     string // "" is ContentClone
 }
 
+// ErrConnected is why a repository can't be connected that is already, by whatever name.
+var ErrConnected = errors.New("is connected already")
+
 // Connect makes a repository that lives at a forge: it is read and followed from here, and pushed to there. Nothing is
 // changed at the forge. It is looked at soon, by Run: then its mirror is fetched, or with ContentAPI it is asked where its default
 // branch is. It needs repository:create in the space and integration:use for the integration; it fails with fault.Conflict when the
-// name is taken or the remote is connected already, and as the forge does.
+// name is taken or the remote is connected already (ErrConnected), and as the forge does.
 func (s *Service) Connect(ctx context.Context, n NewOutside) (Repository, error) {
 	if s.outside.Forges == nil {
 		return Repository{}, fault.Errorf(fault.Unavailable, "this server reaches no forges")
@@ -220,13 +224,13 @@ func (s *Service) Connect(ctx context.Context, n NewOutside) (Repository, error)
 	}
 	administers := s.access.AuthorizeObject(ctx, Manage, r.Space, r.FullName()) == nil
 	err = s.db.Write(ctx, func(tx *store.Tx) error {
-		if err := s.checkFormer(ctx, tx, r, administers); err != nil {
-			return err
-		}
 		switch _, err := byRemote(ctx, tx, n.Integration, there.ID, there.Name); {
 		case err == nil: // it is not told as what: it may be in a space that the caller doesn't see
-			return fault.Errorf(fault.Conflict, "%s of %s is connected already", there.Name, n.Integration)
+			return fault.Errorf(fault.Conflict, "%s of %s %w", there.Name, n.Integration, ErrConnected)
 		case !fault.Is(err, fault.NotFound):
+			return err
+		}
+		if err := s.checkFormer(ctx, tx, r, administers); err != nil {
 			return err
 		}
 		if err := insert(ctx, tx, r); err != nil {

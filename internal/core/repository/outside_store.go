@@ -31,24 +31,30 @@ func byRemote(ctx context.Context, tx *store.Tx, integration, remoteID, remote s
 	return found[0], nil
 }
 
-// byPage gives the repositories that have their page there, or else those that had it before they were renamed at the forge,
-// those first that had it last.
-func byPage(ctx context.Context, tx *store.Tx, page string) ([]string, error) {
+// byPage gives the repositories that have their page there, or else the former ones, which had it before they were renamed at the
+// forge, those first that had it last. One that is connected twice has two rows, which learn of a new name one after the other:
+// until both have, the one that was first stays first.
+func byPage(ctx context.Context, tx *store.Tx, page string) (names []string, former bool, err error) {
 	for _, from := range []string{
-		`repository_outsides p ON p.repository = r.id WHERE r.deleted = 0 AND LOWER(p.url) = LOWER($1) ORDER BY r.id`,
-		`repository_former_pages p ON p.repository = r.id WHERE r.deleted = 0 AND p.page = LOWER($1) ORDER BY p.until DESC, r.id`,
+		`WHERE r.deleted = 0 AND r.id IN (
+			SELECT repository FROM repository_outsides WHERE LOWER(url) = LOWER($1)
+			UNION SELECT p.repository FROM repository_former_pages p JOIN repository_outsides had ON had.repository = p.repository
+			JOIN repository_outsides has ON LOWER(has.url) = LOWER($1) AND has.remote_id = had.remote_id
+			JOIN repositories there ON there.id = has.repository AND there.deleted = 0 WHERE p.page = LOWER($1)) ORDER BY r.id`,
+		`JOIN repository_former_pages p ON p.repository = r.id WHERE r.deleted = 0 AND p.page = LOWER($1) ORDER BY p.until DESC, r.id`,
 	} {
-		rows, err := tx.Query(ctx, `SELECT r.namespace, r.name FROM repositories r JOIN `+from+` LIMIT 50`, page)
+		rows, err := tx.Query(ctx, `SELECT r.namespace, r.name FROM repositories r `+from+` LIMIT 50`, page)
 		names, err := store.Collect(rows, err, func(row store.Row) (string, error) {
 			var namespace, name string
 			err := row.Scan(&namespace, &name)
 			return namespace + "/" + name, err
 		})
 		if err != nil || len(names) > 0 {
-			return names, err
+			return names, former, err
 		}
+		former = true
 	}
-	return nil, nil
+	return nil, false, nil
 }
 
 const maxFormerPages = 20 // of one repository, the last ones

@@ -72,7 +72,7 @@ func TestConnectNeedsRights(t *testing.T) {
 			t.Errorf("its files are looked at %+v, %v", home, err)
 		}
 		for page, want := range map[string]string{"https://forge.example.com/acme/SHOP": "[default/shop]", "https://forge.example.com/acme/other": "[]"} {
-			if names, err := b.Platform().ByPage(t.Context(), page); err != nil || fmt.Sprint(names) != want {
+			if names, _, err := b.Platform().ByPage(t.Context(), page); err != nil || fmt.Sprint(names) != want {
 				t.Errorf("%s is that of %v, %v", page, names, err)
 			}
 		}
@@ -483,22 +483,29 @@ func TestARenamedRepositoryIsFollowed(t *testing.T) {
 		leads := func(want map[string]string) {
 			t.Helper()
 			for page, repositories := range want {
-				if names, err := b.Platform().ByPage(t.Context(), "https://forge.example.com/"+page); err != nil || fmt.Sprint(names) != repositories {
-					t.Errorf("%s leads to %v, %v; want %s", page, names, err, repositories)
+				names, former, err := b.Platform().ByPage(t.Context(), "https://forge.example.com/"+page)
+				if got := strings.Repeat("former ", map[bool]int{true: 1}[former]) + fmt.Sprint(names); err != nil || got != repositories {
+					t.Errorf("%s leads to %s, %v; want %s", page, got, err, repositories)
 				}
 			}
 		}
-		leads(map[string]string{"acme/Shop": "[default/shop]", "acme/shop": "[default/shop]", "acme/store": "[default/shop]", "acme/mall": "[]"})
+		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Name: "twice", Integration: "default/forge", Remote: "acme/Shop"}); !errors.Is(err, repository.ErrConnected) || !fault.Is(err, fault.Conflict) {
+			t.Errorf("by its former name it is connected again: %v", err)
+		}
+		leads(map[string]string{"acme/Shop": "former [default/shop]", "acme/shop": "former [default/shop]", "acme/store": "[default/shop]", "acme/mall": "[]"})
 		a.set(func(a *away) { a.there.Name, a.there.URL = "acme/Mall", "https://forge.example.com/acme/Mall" })
 		b.fetch()
-		leads(map[string]string{"acme/shop": "[default/shop]", "acme/store": "[default/shop]", "acme/mall": "[default/shop]"})
+		leads(map[string]string{"acme/shop": "former [default/shop]", "acme/store": "former [default/shop]", "acme/mall": "[default/shop]"})
 		a.set(func(a *away) {
 			a.there.ID, a.there.Name, a.there.URL = "8", "acme/Shop", "https://forge.example.com/acme/Shop"
 		})
+		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Integration: "default/forge", Remote: "acme/Shop"}); errors.Is(err, repository.ErrConnected) || !fault.Is(err, fault.Conflict) {
+			t.Errorf("the next one takes the name of the one before: %v", err)
+		}
 		if _, err := b.Connect(accesstest.As("alice"), repository.NewOutside{Name: "next", Integration: "default/forge", Remote: "acme/Shop"}); err != nil {
 			t.Fatal(err)
 		}
-		leads(map[string]string{"acme/shop": "[default/next]", "acme/store": "[default/shop]", "acme/mall": "[default/shop]"})
+		leads(map[string]string{"acme/shop": "[default/next]", "acme/store": "former [default/shop]", "acme/mall": "[default/shop]"})
 		for i := range 25 {
 			e := event
 			e.Repository.Name, e.Repository.URL = fmt.Sprintf("acme/N%d", i), fmt.Sprintf("https://forge.example.com/acme/N%d", i)

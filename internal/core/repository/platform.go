@@ -88,13 +88,14 @@ func (p Platform) Home(ctx context.Context, repository string) (catalog.Home, er
 }
 
 // ByPage gives the connected repositories that have their page there, such as https://github.com/acme/shop: one for each
-// integration through which it is connected. Where none has, it gives those that had it before they were renamed at the forge.
-func (p Platform) ByPage(ctx context.Context, page string) (names []string, err error) {
+// integration through which it is connected, also one that had its page there and is the same repository at the forge. Where none
+// has, it gives the former ones, which had it before they were renamed there.
+func (p Platform) ByPage(ctx context.Context, page string) (names []string, former bool, err error) {
 	err = p.s.db.Read(ctx, func(tx *store.Tx) error {
-		names, err = byPage(ctx, tx, page)
+		names, former, err = byPage(ctx, tx, page)
 		return err
 	})
-	return names, fault.Wrap(err, "look for the repository of %s", page)
+	return names, former, fault.Wrap(err, "look for the repository of %s", page)
 }
 
 // ByRemote gives the repository that is connected by an integration (NAMESPACE/NAME), by its id at the forge. NotFound when none

@@ -160,7 +160,7 @@ func (s *Service) address(ctx context.Context, text string) (spot, error) {
 // connected gives the repository that has its page somewhere; of several, which have it through different integrations, the
 // first that the caller may read.
 func (s *Service) connected(ctx context.Context, page string) (repository.Repository, error) {
-	names, err := s.Repositories.Platform().ByPage(ctx, page)
+	names, _, err := s.Repositories.Platform().ByPage(ctx, page)
 	if err != nil {
 		return repository.Repository{}, err
 	}

@@ -86,6 +86,7 @@ CREATE TABLE repository_outsides (
   trouble_since BIGINT NOT NULL,
   UNIQUE (integration, remote_id)
 );
+CREATE INDEX repository_outsides_page ON repository_outsides (LOWER(url));
 
 -- Pages that such repositories had before they were renamed at the forge: files go on to name them by these.
 CREATE TABLE repository_former_pages (
