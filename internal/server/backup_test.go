@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -245,9 +246,9 @@ spec:
 // until follows a run until it is as wanted.
 func until(t *testing.T, api *client.Client, id string, wanted func(client.RunDetail) bool) (last client.RunDetail) {
 	t.Helper()
-	deadline := time.AfterFunc(time.Minute, func() { t.Error("the run does not get there") })
-	defer deadline.Stop()
-	err := api.Follow(t.Context(), "/runs/"+id+"/events", nil, func(e client.Event) (bool, error) {
+	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer stop()
+	err := api.Follow(ctx, "/runs/"+id+"/events", nil, func(e client.Event) (bool, error) {
 		var r client.RunDetail
 		if err := json.Unmarshal(e.Data, &r); err != nil {
 			return false, err
@@ -256,7 +257,7 @@ func until(t *testing.T, api *client.Client, id string, wanted func(client.RunDe
 		return wanted(r), nil
 	})
 	if err != nil {
-		t.Fatalf("%v; the run is %s: %s", err, last.State, last.Reason)
+		t.Fatalf("the run does not get there: %v; it is %s: %s", err, last.State, last.Reason)
 	}
 	return last
 }

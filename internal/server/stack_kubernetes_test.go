@@ -208,8 +208,8 @@ func (c *clusterGround) created(files map[string]string) {
 		t.Fatalf("the stack is %+v", s.State)
 	}
 	c.wantAddresses("admin", "?stack=default/shop",
-		c.as("shop ConfigMap.NS/outputs"), c.as("shop ConfigMap.NS/settings"), c.as("shop Namespace.NS"), c.as("shop Secret.NS/key"),
-		c.as("shop apiextensions.k8s.io/CustomResourceDefinition.trains.NS.example.org"), c.as("shop NS.example.org/Train.NS/express"))
+		c.as("shop ConfigMap NS/outputs"), c.as("shop ConfigMap NS/settings"), c.as("shop Namespace NS"), c.as("shop Secret NS/key"),
+		c.as("shop apiextensions.k8s.io/CustomResourceDefinition trains.NS.example.org"), c.as("shop NS.example.org/Train NS/express"))
 }
 
 // tellsSecret tells whether there is what the Secret holds, or held.
