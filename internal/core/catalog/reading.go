@@ -29,8 +29,11 @@ const (
 	maxLocDetail = 50
 	bytesInChunk = 8 << 20 // of documents, after which they are taken though they are few
 
-	singlePerByte = 4     // bytes of documents that are taken one by one, for each byte that was read
-	maxReasons    = 5_000 // that are kept in full
+	maxReasons = 5_000 // that are kept in full
+
+	// What the documents of a location have: aliases make much of few bytes, and what is kept takes memory for good.
+	textBeside  = 16 << 20
+	textPerByte = 4 // for each that was read
 )
 
 // reading is what the files of a location say at one commit. It goes through them once, as a stream: what has been taken
@@ -53,9 +56,9 @@ type reading struct {
 	looked  int                   // bytes of those that a preview keeps
 	seen    map[[16]byte]fate     // by hash of the reference: a million references are many bytes
 	singles []change              // to be taken one by one, at the end
-	single  int                   // bytes of those
 	bulk    []change              // to be taken in the next chunk
 	waiting int                   // bytes of those
+	texts   int                   // bytes of all that were to be taken
 	size    int                   // of the next chunk
 	brought int                   // changes, in chunks
 	grown   int                   // of them, after which the table counts as another one
@@ -341,6 +344,9 @@ func (r *reading) takeOne(ctx context.Context, f *walkedFile, d *checked) error 
 		r.partial = r.partial || d.kind.Name == locationKind
 		return nil
 	}
+	if r.texts += len(d.text); !r.preview && int64(r.texts) > textBeside+textPerByte*r.bytes.Load() {
+		return fault.Errorf(fault.TooLarge, "the documents of %s have more than %d MiB and %d times the bytes of its files; repeat less by aliases", r.location, textBeside>>20, textPerByte)
+	}
 	if !alone(d.kind) && !r.preview {
 		r.bulk = append(r.bulk, d.change)
 		r.waiting += len(d.text)
@@ -349,10 +355,6 @@ func (r *reading) takeOne(ctx context.Context, f *walkedFile, d *checked) error 
 	if one := d.change; r.preview {
 		r.singles = append(r.singles, change{name: one.name, text: one.text, space: one.space, source: one.source, path: one.path})
 	} else {
-		if r.single += len(one.text); int64(r.single) > maxFilled+singlePerByte*r.bytes.Load() {
-			return fault.Errorf(fault.TooLarge, "the documents of %s of kinds that are taken one by one have more than %d MiB and %d times the bytes of its files; repeat less by aliases",
-				r.location, maxFilled>>20, singlePerByte)
-		}
 		r.singles = append(r.singles, one)
 	}
 	if d.kind.Name == locationKind {
