@@ -302,8 +302,8 @@ func (h *hub) AwaitCancel(ctx context.Context, leaseID string) error {
 	wake, stop := h.DB.Listen(channelStop)
 	defer stop()
 	for {
-		step, err := h.held(ctx, leaseID)
-		if err != nil || step.cancelRequest {
+		_, canceled, err := h.heldAs(ctx, leaseID)
+		if err != nil || canceled {
 			return err
 		}
 		select {
@@ -330,13 +330,28 @@ func (h *hub) held(ctx context.Context, leaseID string) (step *Step, err error) 
 	return step, err
 }
 
+// heldAs is held for what is asked for many times a second: the log of the leased attempt, and whether it is to be canceled.
+func (h *hub) heldAs(ctx context.Context, leaseID string) (stream string, canceled bool, err error) {
+	var step Step
+	cancel := 0
+	err = h.DB.Read(ctx, func(tx *store.Tx) error {
+		mine, args := h.mine(leaseID)
+		return tx.QueryRow(ctx, "SELECT run, id, attempt, cancel_requested FROM run_steps WHERE lease=$1 AND state='leased'"+mine, args...).
+			Scan(&step.Run, &step.ID, &step.Attempt, &cancel)
+	})
+	if fault.Is(err, fault.NotFound) {
+		return "", false, lost(leaseID)
+	}
+	return step.LogStream(), cancel == 1, err
+}
+
 // Log appends to the log of the leased attempt. It is idempotent at an offset.
 func (h *hub) Log(ctx context.Context, leaseID string, offset int64, p []byte) error {
-	step, err := h.held(ctx, leaseID)
+	stream, _, err := h.heldAs(ctx, leaseID)
 	if err != nil {
 		return err
 	}
-	_, err = h.Blob.Append(ctx, step.LogStream(), offset, p)
+	_, err = h.Blob.Append(ctx, stream, offset, p)
 	return err
 }
 
