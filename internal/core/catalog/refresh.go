@@ -36,7 +36,7 @@ type pace struct {
 	last  time.Time // when it is done last
 }
 
-// next gives the time at which what is asked for now is to be done.
+// next gives the time at which what somebody asks for is to be done.
 func (p *pace) next(now time.Time) time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()

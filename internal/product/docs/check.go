@@ -76,7 +76,7 @@ func (s *Service) audit(ctx context.Context, t tree, site *Site) (audit, error) 
 // bounds counts what is kept of the pages of a site.
 type bounds struct {
 	sections, text, anchors, links int
-	full, many, linked             bool
+	full                           bool // of sections or text
 	problems                       []Problem
 }
 
@@ -94,22 +94,23 @@ func (b *bounds) section(p PageRef, section markdown.Section) bool {
 
 // page tells whether links are held to the anchors of one more.
 func (b *bounds) page(p PageRef, anchors int) bool {
-	if b.anchors += anchors; !b.many && b.anchors > maxAnchors {
-		b.many = true
-		b.problems = append(b.problems, Problem{File: p.File, Message: fmt.Sprintf(
-			"the site has more than %d anchors, and links to those of this page and of the pages after it are not looked at; give parts of the site to other entities (techdocs-ref)", maxAnchors)})
-	}
-	return !b.many
+	return b.fits(&b.anchors, anchors, maxAnchors, p, "anchors, and links to those")
 }
 
 // linksOf tells whether those of one more are looked at.
 func (b *bounds) linksOf(p PageRef, links int) bool {
-	if b.links += links; !b.linked && b.links > maxLinks {
-		b.linked = true
+	return b.fits(&b.links, links, maxLinks, p, "links, and those")
+}
+
+// fits counts more of something, and tells whether it is at most so many with these. Of the first page that has too many people
+// are told.
+func (b *bounds) fits(n *int, more, most int, p PageRef, what string) bool {
+	had := *n
+	if *n += more; had <= most && *n > most {
 		b.problems = append(b.problems, Problem{File: p.File, Message: fmt.Sprintf(
-			"the site has more than %d links, and those of this page and of the pages after it are not looked at; give parts of the site to other entities (techdocs-ref)", maxLinks)})
+			"the site has more than %d %s of this page and of the pages after it are not looked at; give parts of the site to other entities (techdocs-ref)", most, what)})
 	}
-	return !b.linked
+	return *n <= most
 }
 
 func (r *Report) add(p Problem) {

@@ -12,8 +12,8 @@ import (
 )
 
 // A schedule that was due and could not begin its run is tried again: soon where something could not be reached, and in an hour
-// where it has no other time. Beside that, what a stack was to be looked at for is looked for now and then, since the job that
-// does it may have ended after too many failures.
+// where it has no other time. Beside that, stacks whose look is late are found every few minutes, since the job that looks may
+// have ended after too many failures.
 
 const (
 	jobSchedules   = "stack.schedules"
