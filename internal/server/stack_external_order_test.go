@@ -27,6 +27,8 @@ func TestWhatIsOlderTakesNobodysPlace(t *testing.T) {
 		net := g.stack("net", above, "")
 		first := g.runNow(net).Source.Commit
 		g.finish(net)
+		g.followed("stack.ends", "run.state-changed", net, `"finished"`)
+		g.idle("stack.after") // before there is what would follow
 		g.apply(stackDocument("shop", uses))
 		g.finish(g.nth("shop", "tracked", 1))
 		g.policy("images", "push", `track { true }
@@ -47,8 +49,8 @@ external_dependency[sprintf("%s-image", [input.push.hash])] { input.stack.name =
 		g.wantRun(g.runNow(waits), "canceled", "run "+between+", which was begun after it")
 		g.waitingOutside(next, head+"-image")
 
-		// What depends on it waits for it, until a run of the head takes its place.
-		shop := g.startAt("shop", "")
+		// What depends on it follows what was applied, and waits for it, until a run of the head takes its place.
+		shop := g.nth("shop", "tracked", 2)
 		until(t, g.admin, shop, func(r client.RunDetail) bool { return r.State == "ready" })
 		newer := g.startAt("net", "")
 		if r := g.runNow(shop); r.Wait == nil || r.Wait.For != "runs" {

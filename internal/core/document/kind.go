@@ -78,7 +78,8 @@ type Registry struct {
 
 	loading    sync.Mutex
 	generation int64
-	stale      atomic.Bool
+	changes    atomic.Int64 // how often Changed was told
+	read       atomic.Int64 // how many of them the tables hold
 }
 
 type tables struct {
@@ -142,11 +143,11 @@ func (r *Registry) Declared(latest func(have int64) (kinds []Kind, generation in
 }
 
 // Changed has what documents declare read again before it is next asked for.
-func (r *Registry) Changed() { r.stale.Store(true) }
+func (r *Registry) Changed() { r.changes.Add(1) }
 
-// now gives the tables, read anew after Changed.
+// now gives the tables, read anew after Changed: who asks while that goes on waits for it.
 func (r *Registry) now() *tables {
-	if r.stale.Load() {
+	if r.read.Load() != r.changes.Load() {
 		r.Refresh()
 	}
 	return r.tables.Load()
@@ -156,17 +157,16 @@ func (r *Registry) now() *tables {
 // stays as it was, and is tried again.
 func (r *Registry) Refresh() bool {
 	if r.declared == nil {
-		r.stale.Store(false)
 		return false
 	}
 	r.loading.Lock()
 	defer r.loading.Unlock()
-	r.stale.Store(false)
+	changes := r.changes.Load()
 	kinds, generation, err := r.declared(r.generation)
 	if err != nil {
-		r.stale.Store(true)
 		return false
 	}
+	defer r.read.Store(changes)
 	if generation <= r.generation { // less: who asks is in a snapshot of before
 		return false
 	}
