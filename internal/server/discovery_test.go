@@ -192,10 +192,10 @@ func TestAnOrganizationOfGitHubIsDiscovered(t *testing.T) {
 		}
 		shop := w.there("component/default/shop")
 		w.there("component/default/till")
-		l, err := client.Get[client.Location](ctx, w.admin, "/locations/"+shop.Location, nil)
-		if err != nil || l.Repository != "acme/shop" || l.Path != "catalog-info.yaml" || l.Commit == "" || l.Error != "" {
-			t.Errorf("the location is %+v, %v", l, err)
-		}
+		comesTrue(t, func() bool { // its entities come before its commit
+			l, err := client.Get[client.Location](ctx, w.admin, "/locations/"+shop.Location, nil)
+			return err == nil && l.Repository == "acme/shop" && l.Path == "catalog-info.yaml" && l.Commit != "" && l.Error == ""
+		}, "the location is read")
 		for path, within := range map[string]client.Relation{
 			"group/forge/" + githubtest.Team: {Type: "childOf", Target: "group:forge/acme"},
 			"user/forge/" + githubtest.Bob:   {Type: "memberOf", Target: "group:forge/" + githubtest.Team},

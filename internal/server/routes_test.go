@@ -116,6 +116,7 @@ func openWith(t *testing.T, o Options) (*House, *httptest.Server) {
 		if err := h.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
+		*h, server.Config.Handler, inside.Config.Handler = House{}, nil, nil // what cleans up is kept until all tests have ended
 		if t.Failed() {
 			t.Logf("the server warned of:\n%s", said.text)
 		}
