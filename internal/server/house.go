@@ -228,6 +228,7 @@ func (h *House) core() (err error) {
 	h.Policy = policy.New(h.DB, h.Blob, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity = identity.New(h.DB, h.Access, h.Ledger, time.Now, h.Log)
 	h.Identity.JudgedBy(h.Policy)
+	h.Policy.Names(h.people)
 	h.Catalog = catalog.New(h.DB, h.Kinds, h.Access, h.Ledger, h.Queue, time.Now, h.Log)
 	h.Policy.Lends(policy.Lending{Changed: h.Identity.LoginChanged, Trusts: func(ctx context.Context, source string) (bool, error) {
 		return h.Catalog.TrustedFor(ctx, source, "RoleBinding")

@@ -194,7 +194,7 @@ func TestPoliciesThatWereWrittenForSpaceliftDecideOfRealRuns(t *testing.T) {
 		for name, rego := range map[string]string{"push": pushesOfLibrary, "plan": plansOfLibrary, "approval": approvalsOfLibrary, "trigger": triggersOfLibrary, "notification": newsOfLibrary} {
 			g.policy("library-"+name, name, rego, "")
 		}
-		alice, otto, admin := g.idOf("alice"), g.idOf("otto"), g.idOf("admin")
+		const alice, otto, admin = "alice", "otto", "admin"
 
 		// What only adds is deployed by itself, and the stack that follows runs again: its state is known.
 		first := g.stack("net", anewByRegion, "  autodeploy: true\n")

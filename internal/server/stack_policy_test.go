@@ -169,7 +169,11 @@ func TestWhoMaySignInIsAskedOfPolicies(t *testing.T) {
 		if err := enter(); err != nil {
 			t.Errorf("of a team that is allowed: %v", err)
 		}
-		if len(g.decisions("login", atLeast(2))) != 2 {
+		g.policy("doors", "login", "allow { true }\ndeny { input.session.login == \"alice\"; input.session.name == \"alice\" }", "")
+		if err := enter(); !fault.Is(err, fault.Denied) {
+			t.Errorf("of a person who is denied by name: %v", err)
+		}
+		if len(g.decisions("login", atLeast(3))) != 3 {
 			t.Error("a login was decided without a record, or twice")
 		}
 		if _, err := client.Get[client.List[client.Stack]](t.Context(), g.alice, "/stacks", nil); err != nil {

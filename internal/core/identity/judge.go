@@ -56,7 +56,7 @@ func (s *Service) mayEnter(ctx context.Context, code string, now time.Time) (a a
 	return a, mark, err
 }
 
-// loginInput is Spacelift's shape of a login policy's input. A person is an opaque id in it, since it is kept.
+// loginInput is Spacelift's shape of a login policy's input. A person is an opaque id in it, since it is kept; policies see the login.
 func (s *Service) loginInput(ctx context.Context, p actor.Principal, now time.Time) (any, error) {
 	spaces, err := s.access.ListSpaces(actor.AsSystem(ctx))
 	if err != nil {

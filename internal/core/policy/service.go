@@ -37,7 +37,8 @@ type Service struct {
 	now    func() time.Time
 	log    *slog.Logger
 
-	lending Lending // zero: login policies give nothing
+	lending Lending                                                            // zero: login policies give nothing
+	people  func(ctx context.Context, ids []string) (map[string]Person, error) // nil: policies see ids
 
 	cache cache
 	slots chan struct{} // of evaluations at the same time: they need memory
@@ -229,7 +230,7 @@ func prepare(input any) (raw []byte, value any, err error) {
 	return raw, value, err
 }
 
-// ask gives the votes of policies over one input, in their order. They are asked from the root down, so that neither the
+// ask gives the votes of policies over one input, in their order; it puts people's logins into that. They are asked from the root down, so that neither the
 // number nor the time of a space's policies keeps one above from being asked.
 func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote, error) {
 	select {
@@ -237,6 +238,9 @@ func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote,
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
+	}
+	if err := s.named(ctx, value); err != nil {
+		return nil, err
 	}
 	input, err := ast.InterfaceToValue(value)
 	if err != nil {

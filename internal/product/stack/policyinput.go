@@ -14,7 +14,8 @@ import (
 )
 
 // This file gives policies what they see of stacks, runs, commits and people, by Spacelift's names, so that policies that
-// were written for it run as they are. People are opaque ids here, as in the ledger: inputs are kept.
+// were written for it run as they are. People are opaque ids here, as in the ledger, since inputs are kept: policies are asked
+// with their logins.
 
 // shouted writes types and states as Spacelift does.
 func shouted(word string) string { return strings.ToUpper(word) }
