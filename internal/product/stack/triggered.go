@@ -121,8 +121,7 @@ func (s *Service) notTriggered(ctx context.Context, r run.Run, stack Stack, fail
 			}
 		}
 		text := clip(fmt.Sprintf("after run %s a trigger policy (%v) names stack %v, which could not be started: %v", r.ID, failures[0]["policy"], failures[0]["stack"], failures[0]["reason"]))
-		_, err = tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), text)
-		return fault.Wrap(err, "tell of what was not started after run %s", r.ID)
+		return s.sayTx(ctx, tx, stack.Ref, text)
 	})
 }
 
