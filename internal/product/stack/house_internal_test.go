@@ -23,7 +23,7 @@ type branches struct {
 	Repositories
 	head    string
 	changed []string
-	asked   func(ctx context.Context, repository string) error
+	asked   func(ctx context.Context, repository string) error // as something is read of it; nil for nothing
 }
 
 func (b *branches) SpaceOf(ctx context.Context, repository string) (string, error) {
@@ -38,7 +38,10 @@ func (b *branches) Head(context.Context, string, string) (string, error) { retur
 func (b *branches) ChangedPaths(context.Context, string, string, string) ([]string, error) {
 	return b.changed, nil
 }
-func (b *branches) ReadFiles(context.Context, string, string, []string, int64) (map[string][]byte, error) {
+func (b *branches) ReadFiles(ctx context.Context, repository, _ string, _ []string, _ int64) (map[string][]byte, error) {
+	if b.asked != nil {
+		return nil, b.asked(ctx, repository)
+	}
 	return nil, nil
 }
 func (b *branches) Glob(context.Context, string, string, string) ([]string, error) { return nil, nil }
