@@ -181,7 +181,7 @@ func (s *Service) unwritten(ctx context.Context, tx *store.Tx, r run.Run) (strin
 	if err != nil && !fault.Is(err, fault.NotFound) || v.Run == r.ID {
 		return "", err
 	}
-	return fmt.Sprintf("run %s has applied its plan (%s), and no state has come of that, as where a hook has the engine write it elsewhere: the stack's lacks what it did; bring that in, begin another one by hand, or unlock the state", r.ID, out.Summary), nil
+	return fmt.Sprintf("run %s has applied its plan (%s), and no state has come of that, as where a hook has the engine write it elsewhere: the stack's lacks what it did; look for it, and begin another one by hand, or unlock the state to push it", r.ID, out.Summary), nil
 }
 
 // remembered tells whether the next plan stands on what the platform keeps of an apply.
