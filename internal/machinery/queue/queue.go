@@ -70,7 +70,7 @@ type period struct {
 
 // HandleOptions say how jobs of a kind are done; a zero field means its default.
 type HandleOptions struct {
-	MaxAttempts int           // then the job is dead; 20, which is about a day and a half
+	MaxAttempts int           // then the job is dead; 20, which is most of a day: see Lasts
 	Timeout     time.Duration // of one attempt; 5 minutes
 	Concurrency int           // of this kind on this server; 4
 }
@@ -208,9 +208,21 @@ func decide(err error, attempt, maxAttempts int, stopping bool) outcome {
 // backoff doubles from a second up to three hours, and adds up to a fifth so that jobs that failed together
 // don't come back together.
 func backoff(attempt int) time.Duration {
-	pause := longestPause
-	if attempt < 15 {
-		pause = min(longestPause, firstBackoff<<(max(attempt, 1)-1))
-	}
+	pause := leastPause(attempt)
 	return pause + rand.N(pause/5)
+}
+
+func leastPause(attempt int) time.Duration {
+	if attempt >= 15 {
+		return longestPause
+	}
+	return min(longestPause, firstBackoff<<(max(attempt, 1)-1))
+}
+
+// Lasts gives for how long, at least, a job that fails each time is tried before it is dead.
+func Lasts(maxAttempts int) (least time.Duration) {
+	for attempt := 1; attempt < maxAttempts; attempt++ {
+		least += leastPause(attempt)
+	}
+	return least
 }

@@ -339,6 +339,7 @@ const (
 	followTime   = 90 * time.Second
 	followOne    = 20 * time.Second
 	followGiveUp = 24 * time.Hour // after its end; then the page of the stack says why nothing follows
+	followTries  = 26             // last longer than that
 )
 
 // after has what depends on a stack follow a run of it that has ended. What fails holds up nothing else, and is tried again.
@@ -389,7 +390,12 @@ func (s *Service) begun(ctx context.Context, r run.Run, in Input) (failures []er
 
 // followAll begins runs of the stacks that depend on one, as far as what they use of it is another than they were given. One that
 // can't be begun holds up no other: they come in any order, so that where some hang each of the others comes before them at some time.
-func (s *Service) followAll(ctx context.Context, r run.Run) (failures []error) {
+func (s *Service) followAll(ctx context.Context, r run.Run) []error {
+	return s.followWithin(ctx, r, context.WithTimeout)
+}
+
+// followWithin is followAll by a clock of the caller's.
+func (s *Service) followWithin(ctx context.Context, r run.Run, by clock) (failures []error) {
 	var below []edge
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		below, err = edges(ctx, tx, "upstream", []string{r.Subject})
@@ -398,11 +404,17 @@ func (s *Service) followAll(ctx context.Context, r run.Run) (failures []error) {
 	if err != nil {
 		return []error{err}
 	}
-	all, stop := context.WithTimeout(ctx, followTime) // to give up takes none of it
+	all, stop := by(ctx, followTime) // to give up takes none of it
 	defer stop()
 	rand.Shuffle(len(below), func(i, j int) { below[i], below[j] = below[j], below[i] })
 	for _, e := range below {
-		_, err := inTime(all, followOne, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.follow(ctx, e, r) })
+		err := all.Err()
+		if err == nil {
+			_, err = inTimeBy(by, all, followOne, func(ctx context.Context) (struct{}, error) { return struct{}{}, s.follow(ctx, e, r) })
+		}
+		if err != nil && all.Err() != nil {
+			err = &fault.Error{Kind: fault.Unavailable, Message: fmt.Sprintf("what it needs, such as its repository, and what others need that follow the same run, has not answered within %s", followTime), Err: err}
+		}
 		if err != nil {
 			failures = append(failures, s.giveUp(ctx, e, r, err))
 		}
@@ -410,35 +422,37 @@ func (s *Service) followAll(ctx context.Context, r run.Run) (failures []error) {
 	return failures
 }
 
-// giveUp tells on the page of a stack why no run of it follows, where that was tried for long enough.
+// giveUp tells on the page of a stack why no run of it follows, where that was tried for long enough. One that was not asked this
+// time may have followed before, or have no need to.
 func (s *Service) giveUp(ctx context.Context, e edge, after run.Run, why error) error {
 	if s.Now().Sub(after.Ended) < followGiveUp {
 		return fault.Wrap(why, "have %s follow", e.Stack)
 	}
-	r, err := parseStack(e.Stack)
-	if err != nil {
-		return err
-	}
-	return s.sayText(ctx, Stack{Ref: r}, fmt.Sprintf("it did not follow run %s of %s, on which it depends: %s; begin a run by hand", after.ID, after.Subject, fault.Message(why)))
-}
-
-func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
-	name, err := ref.Parse(e.Stack, "stack", ref.DefaultNamespace)
-	if err != nil {
-		return err
-	}
-	stack, err := s.stackOf(ctx, name)
-	if err != nil || stack.Deleted {
-		return err
-	}
-	at := slices.IndexFunc(stack.Spec.DependsOn, func(d Dependency) bool { return d.Stack == e.Upstream })
-	if at < 0 {
+	stack, owes, err := s.owes(ctx, e)
+	if err == nil && !owes {
 		return nil
 	}
-	changed, err := s.changedFor(ctx, stack, stack.Spec.DependsOn[at], e.Used)
-	if err != nil || !changed {
-		return s.unless(ctx, stack, err)
+	said := fmt.Sprintf("it did not follow run %s of %s, on which it depends: %s; begin a run by hand", after.ID, after.Subject, fault.Message(why))
+	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if _, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate()); err != nil {
+			return ignoreGone(err)
+		}
+		if _, follows, err := s.Runs.ByKeyTx(ctx, tx, e.key(after)); err != nil || follows {
+			return err
+		}
+		return s.sayTx(ctx, tx, stack.Ref, said)
+	})
+}
+
+// key is that of the run by which a stack follows another's, of which there is one.
+func (e edge) key(after run.Run) string { return fmt.Sprintf("after:%s:%s", e.Stack, after.ID) }
+
+func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
+	stack, owes, err := s.owes(ctx, e)
+	if err != nil || !owes {
+		return err
 	}
+	name := stack.Ref
 	if err := s.mayRead(ctx, stack); err != nil {
 		return s.unless(ctx, stack, err)
 	}
@@ -467,7 +481,7 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 				return nil
 			}
 		}
-		r, existed, err := s.startOrigin(ctx, tx, now, Tracked, from, fmt.Sprintf("after:%s:%s", e.Stack, after.ID), after.Actor, made, func(_ *run.New, in *Input) { in.follow(after) })
+		r, existed, err := s.startOrigin(ctx, tx, now, Tracked, from, e.key(after), after.Actor, made, func(_ *run.New, in *Input) { in.follow(after) })
 		if in := inputOf(after); err == nil && !existed && in.Workflow != "" {
 			err = s.noteTriggered(ctx, tx, in.Workflow, r, after)
 		}
@@ -559,7 +573,7 @@ func (s *Service) lookAbove(ctx context.Context, stack Stack, head string) error
 }
 
 func (s *Service) subscribeAfter() {
-	queue.Handle(s.Queue, jobAfter, queue.HandleOptions{Timeout: 2 * time.Minute}, func(ctx context.Context, a afterArgs) error {
+	queue.Handle(s.Queue, jobAfter, queue.HandleOptions{Timeout: 2 * time.Minute, MaxAttempts: followTries}, func(ctx context.Context, a afterArgs) error {
 		return s.after(actor.AsSystem(ctx), a.Run)
 	})
 }

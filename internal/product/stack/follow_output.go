@@ -58,6 +58,26 @@ func secretTexts(value json.RawMessage) []string {
 	return slices.DeleteFunc(slices.Compact(texts), func(text string) bool { return text == "" })
 }
 
+// owes tells whether what a stack uses of another is something else than its last run was given.
+func (s *Service) owes(ctx context.Context, e edge) (stack Stack, owes bool, err error) {
+	if stack.Ref, err = parseStack(e.Stack); err != nil {
+		return stack, false, err
+	}
+	now, err := s.stackOf(ctx, stack.Ref)
+	if err != nil || now.Deleted {
+		return stack, false, err
+	}
+	at := slices.IndexFunc(now.Spec.DependsOn, func(d Dependency) bool { return d.Stack == e.Upstream })
+	if at < 0 {
+		return now, false, nil
+	}
+	owes, err = s.changedFor(ctx, now, now.Spec.DependsOn[at], e.Used)
+	if err != nil {
+		err = s.unless(ctx, now, err)
+	}
+	return now, owes, err
+}
+
 // changedFor tells whether what a stack uses of another is something else than in a version of its state.
 func (s *Service) changedFor(ctx context.Context, stack Stack, d Dependency, used string) (bool, error) {
 	now, version, err := s.outputsFor(ctx, stack, d)

@@ -181,7 +181,7 @@ export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
 // providers, applying wants to see the file as planning left it.
 const applyScript = applyBegin + begin + backend + applyPrepare + applyIt + phaseDone
 
-const applyBegin = `rm -f errored.tfstate
+const applyBegin = `rm -rf errored.tfstate
 roadbed_into=$PWD
 ` + leaving
 

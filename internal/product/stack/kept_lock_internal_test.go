@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -228,4 +229,81 @@ func TestALockOfOnesOwnIsFreedWithoutItsID(t *testing.T) {
 			})
 		}
 	}, run.Migrations(), Migrations(), ledger.Migrations(), access.Migrations())
+}
+
+// TestARunOfWhichNoStateCameKeepsItsStack, where its plan says that there is another one, and as long as nobody lets it go on.
+func TestARunOfWhichNoStateCameKeepsItsStack(t *testing.T) {
+	t.Parallel()
+	inLocks(t, func(r rows, stack Stack, one run.Run) {
+		one.State, one.Ended = finished, time.Now()
+		says := func() (said string) {
+			t.Helper()
+			if err := r.tx.QueryRow(r.Context(), "SELECT message FROM stacks WHERE ref = $1", stack.Ref.String()).Scan(&said); err != nil {
+				r.Fatal(err)
+			}
+			return said
+		}
+		const plan = `{"summary":{"create":1,"update":2}}`
+		for name, c := range map[string]struct {
+			input, output string
+			states        []string // the runs that wrote them, the newest last
+			want          bool
+		}{
+			"nothing came":                      {`{"type":"tracked"}`, plan, nil, true},
+			"of Terragrunt":                     {`{"type":"tracked","vendor":{"terragrunt":{}}}`, plan, nil, true},
+			"of a destruction":                  {`{"type":"destroy"}`, `{"summary":{"delete":2}}`, []string{"another"}, true},
+			"of what is imported":               {`{"type":"tracked"}`, `{"summary":{"import":1}}`, []string{""}, true},
+			"it came":                           {`{"type":"tracked"}`, plan, []string{"another", one.ID}, false},
+			"another came after it":             {`{"type":"tracked"}`, plan, []string{one.ID, ""}, false},
+			"what is changed may be the same":   {`{"type":"tracked"}`, `{"summary":{"update":2,"replace":1,"outputs":1,"refresh":1}}`, nil, false},
+			"what is forgotten is nowhere":      {`{"type":"tracked"}`, `{"summary":{"forget":1,"move":1}}`, nil, false},
+			"nothing to do":                     {`{"type":"tracked"}`, `{"summary":{"noop":4}}`, nil, false},
+			"a task":                            {`{"type":"task"}`, "", nil, false},
+			"Ansible, which may write no state": {`{"type":"tracked","vendor":{"ansible":{"playbook":"a"}}}`, plan, nil, false},
+		} {
+			r.held(stack, one.ID, "")
+			r.exec("DELETE FROM stack_states")
+			r.exec("UPDATE stacks SET message = ''")
+			for i, by := range c.states {
+				r.exec(`INSERT INTO stack_states (id, stack, serial, lineage, digest, size, run, actor, outputs, resources, created, settled, inner_serial)
+ VALUES ($1,$2,$3,'l','d',1,$4,'','{}',0,1,1,$3)`, fmt.Sprintf("state_%d", i), stack.Ref.String(), i+1, by)
+			}
+			one.Input, one.Output = []byte(c.input), []byte(c.output)
+			if err := r.s.holdUnsaved(r.Context(), r.tx, one); err != nil {
+				r.Fatal(err)
+			}
+			if !c.want {
+				r.wantHeld(name, stack, one.ID, "")
+				continue
+			}
+			r.wantHeld(name, stack, lockOf(one.ID), lockOf(one.ID))
+			if said := says(); !strings.Contains(said, "run "+one.ID+" has applied its plan (") || !strings.Contains(said, "no state has come of that") {
+				t.Errorf("%s: its page says %q", name, said)
+			}
+			if err := r.s.letGoOn(r.Context(), r.tx, stack.Ref, ""); err != nil {
+				r.Fatal(err)
+			}
+			r.wantHeld(name+", and it is let go on", stack, "", "")
+			if said := says(); said != "" {
+				t.Errorf("%s: then its page says %q", name, said)
+			}
+		}
+
+		one.Input, one.Output = []byte(`{"type":"tracked"}`), []byte(plan)
+		r.exec("UPDATE runs SET state = $2, output = $3 WHERE id = $1", one.ID, finished, plan)
+		r.exec("DELETE FROM stack_states")
+		r.held(stack, one.ID, "a terminal's")
+		if err := r.s.holdUnsaved(r.Context(), r.tx, one); err != nil {
+			r.Fatal(err)
+		}
+		r.wantHeld("while a terminal has it", stack, lockOf(one.ID), "a terminal's")
+		l, err := getLock(r.Context(), r.tx, stack.Ref, "")
+		if err == nil {
+			err = r.s.unlock(r.Context(), r.tx, stack, l, false)
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+		r.wantHeld("once the terminal is done", stack, lockOf(one.ID), lockOf(one.ID))
+	})
 }

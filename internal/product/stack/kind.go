@@ -211,6 +211,9 @@ func (s *Service) stop(ctx context.Context, tx *store.Tx, r ref.Entity) error {
 // documentChanged keeps the row of a stack, in the transaction of its document, and asks for a look at its branch.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	if c.New == nil {
+		if _, err := getStack(ctx, tx, c.Ref, tx.ForUpdate()); err != nil && !fault.Is(err, fault.NotFound) { // no run begins meanwhile
+			return err
+		}
 		if ctx.Value(bySet{}) != nil {
 			if err := s.mayGo(ctx, tx, c.Ref); err != nil {
 				return err

@@ -12,11 +12,13 @@ import (
 // leaving has a script tell at its end of states that an engine could not write, and put a single one where it is taken from:
 // below Terragrunt's folder nobody knows its place before. One that the repository has brought along is nobody's. It also runs
 // the engine, and tells of an end that is none of the engine's own, such as 2 and 11 of one that crashed: it has saved nothing
-// then. What only reads has nothing to save, however it ends: "state list | head -n1" ends it by a signal.
+// then. Nor may one have that failed where no file can be written, as on a full disk: room for saying so is taken ahead. What only
+// reads has nothing to save, however it ends: "state list | head -n1" ends it by a signal.
 const leaving = `
 rm -f "$ROADBED_WORK/lost" "$ROADBED_WORK/errored.tfstate" || :
 roadbed_home=$PWD roadbed_below=$ROADBED_WORK/engine/terragrunt roadbed_brought=
 [ ! -f errored.tfstate ] || roadbed_brought=$(cksum < errored.tfstate)
+printf '%016384d' 0 > "$ROADBED_WORK/errored" || :
 readonly roadbed_home roadbed_below roadbed_brought roadbed_into
 roadbed_lost() { printf '%s\n' "$1" >> "$ROADBED_WORK/lost" || :; }
 roadbed_leave() {
@@ -41,11 +43,20 @@ roadbed_leave() {
   ) || :
 }
 trap roadbed_leave EXIT
+roadbed_leaves() {
+  [ ! -f errored.tfstate ] || return 0
+  [ ! -e errored.tfstate ] || return 1
+  roadbed_left=0
+  { rm -f errored.roadbed && printf '%065536d' 0 > errored.roadbed; } 2> /dev/null || roadbed_left=1
+  rm -f errored.roadbed 2> /dev/null || :
+  return "$roadbed_left"
+}
 roadbed_engine() {
   roadbed_ended=0
   "$ROADBED_ENGINE" "$@" || roadbed_ended=$?
   case $roadbed_ended in
-  0 | 1 | 126 | 127) return "$roadbed_ended" ;;
+  0 | 126 | 127) return "$roadbed_ended" ;;
+  1) ! roadbed_leaves || return 1 ;;
   esac
   while :; do
     case ${1:-} in
@@ -62,7 +73,12 @@ roadbed_engine() {
     esac
     ;;
   esac
-  roadbed_lost "the engine ended with exit code $roadbed_ended, which is that of a crash"
+  rm -f "$ROADBED_WORK/errored" || :
+  if [ "$roadbed_ended" = 1 ]; then
+    roadbed_lost "the engine has failed in $PWD, where no file can be written: it could not leave there a state that it could not write"
+  else
+    roadbed_lost "the engine ended with exit code $roadbed_ended, which is that of a crash"
+  fi
   return "$roadbed_ended"
 }
 `

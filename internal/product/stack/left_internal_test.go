@@ -34,7 +34,7 @@ func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 	for name, c := range map[string]struct {
 		script, leaves, brings, ends, task string
 		mounts, taken, told                string
-		bare, ok                           bool
+		bare, full, folder, ok             bool // without cksum; no file can grow; what is brought is a folder
 	}{
 		"an apply":                        {script: apply, leaves: ".", ends: "1", taken: here, told: "left a state that it could not write in"},
 		"an apply with hooks":             {script: hooked.applying(atBeforeApply, atAfterApply), leaves: ".", ends: "1", taken: here, told: "left a state that it could not write in"},
@@ -62,6 +62,15 @@ func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 		"a task of another folder":        {script: perform, task: "mkdir other && cd other && tofu apply", leaves: ".", ends: "1"},
 		"a task that is no engine's work": {script: perform, task: "exit 11"},
 		"without cksum":                   {script: perform, task: "tofu apply", leaves: "$S", ends: "1", bare: true, taken: ".", told: "left a state"},
+		"where no file can be written":    {script: apply, full: true, ends: "1", told: "where no file can be written: it could not leave there a state"},
+		"there, with hooks":               {script: hooked.applying(atBeforeApply, atAfterApply), full: true, ends: "1", told: "where no file can be written"},
+		"a task there":                    {script: perform, full: true, task: "terraform import a b", ends: "1", told: "where no file can be written"},
+		"a crash there":                   {script: apply, full: true, ends: "11", told: "the engine ended with exit code 11"},
+		"a task there that reads":         {script: perform, full: true, task: "tofu plan || tofu state list || true", ends: "1", ok: true},
+		"one there that applies":          {script: apply, full: true, ok: true},
+		"room for telling it":             {script: perform, task: `test "$(wc -c < "$ROADBED_WORK/errored")" -ge 16384`, ok: true},
+		"a folder that was brought":       {script: apply, brings: here, folder: true, leaves: ".", ends: "1", taken: here, told: "left a state"},
+		"a task beside such a folder":     {script: perform, brings: here, folder: true, task: "tofu apply", ends: "1", told: "where no file can be written"},
 		"what was mounted":                {script: perform, task: "tofu apply", brings: ".", mounts: "a state\n", ok: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -70,16 +79,27 @@ func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 			w.write("bin", leavesWhat, 0o700)
 			w.write("plan.bin", "PK\nreviewed\n", 0o600)
 			if c.brings != "" {
-				if err := os.MkdirAll(filepath.Join(w.dir, c.brings), 0o700); err != nil {
+				at := filepath.Join(w.dir, c.brings)
+				if c.folder {
+					at = filepath.Join(at, "errored.tfstate")
+				}
+				if err := os.MkdirAll(at, 0o700); err != nil {
 					t.Fatal(err)
 				}
-				w.write(c.brings+"/errored.tfstate", "brought\n", 0o600)
+				if c.folder {
+					w.write(c.brings+"/errored.tfstate/of", "brought\n", 0o600)
+				} else {
+					w.write(c.brings+"/errored.tfstate", "brought\n", 0o600)
+				}
 			}
 			if c.mounts != "" {
 				w.write("lost", c.mounts, 0o600)
 			}
 			if c.bare {
 				c.script = "cksum() { return 127; }\n" + c.script
+			}
+			if c.full {
+				c.script = "trap '' XFSZ\nulimit -f 40\n" + c.script
 			}
 			leaves := strings.NewReplacer("$T", filepath.Join(w.dir, "engine/terragrunt/a"), "$S", filepath.Join(w.dir, "source")).Replace(c.leaves)
 			out, ok := w.run(c.script, "LEAVES="+leaves, "ENDS="+c.ends, "ROADBED_TASK="+c.task)

@@ -71,14 +71,7 @@ func (s *Service) lookMany(ctx context.Context, a manyArgs) error {
 	}
 	for seen, names := range calm {
 		for part := range slices.Chunk(names, manyAtOnce) {
-			err := s.DB.Write(ctx, func(tx *store.Tx) error {
-				w := &store.Where{}
-				set := w.Arg(head)
-				w.Add("seen = " + w.Arg(seen) + " AND deleted = 0")
-				w.Add(w.In("ref", part))
-				_, err := tx.Exec(ctx, "UPDATE stacks SET seen = "+set+", message = ''"+w.String(), w.Args...)
-				return fault.Wrap(err, "note a push to %s", a.Repository)
-			})
+			err := s.DB.Write(ctx, func(tx *store.Tx) error { return s.sawAll(ctx, tx, part, seen, head) })
 			if err != nil {
 				return err
 			}
@@ -98,6 +91,33 @@ func (s *Service) lookMany(ctx context.Context, a manyArgs) error {
 		}
 	}
 	return nil
+}
+
+// sawAll is saw for stacks of which a push changes nothing, as far as they are still where it was compared from.
+func (s *Service) sawAll(ctx context.Context, tx *store.Tx, names []string, seen, head string) error {
+	w := &store.Where{}
+	w.Add("seen = " + w.Arg(seen) + " AND deleted = 0 AND message <> ''")
+	w.Add(w.In("ref", names))
+	rows, err := tx.Query(ctx, "SELECT ref FROM stacks"+w.String()+" ORDER BY ref"+tx.ForUpdate(), w.Args...)
+	saying, err := store.Collect(rows, err, func(row store.Row) (name string, err error) { return name, row.Scan(&name) })
+	if err != nil {
+		return fault.Wrap(err, "find what stacks say")
+	}
+	for _, name := range saying {
+		r, err := parseStack(name)
+		if err != nil {
+			return err
+		}
+		if err := s.saw(ctx, tx, r, head, ""); err != nil {
+			return err
+		}
+	}
+	w = &store.Where{}
+	set := w.Arg(head)
+	w.Add("seen = " + w.Arg(seen) + " AND deleted = 0")
+	w.Add(w.In("ref", names))
+	_, err = tx.Exec(ctx, "UPDATE stacks SET seen = "+set+w.String(), w.Args...)
+	return fault.Wrap(err, "note a push that changes nothing of %d stacks", len(names))
 }
 
 // lookAll asks for a look at the stacks of a branch, one for all where there are many.

@@ -30,6 +30,10 @@ func (s Summary) Empty() bool {
 	return s.Create+s.Update+s.Delete+s.Replace+s.Import+s.Move+s.Forget+s.Refresh+s.Outputs == 0
 }
 
+// listed counts what comes into the state, or goes from it, as the plan is applied. A resource that is changed, or made anew, may be
+// the same again, and an engine writes no state that is.
+func (s Summary) listed() int { return s.Create + s.Delete + s.Import }
+
 func (s Summary) String() string {
 	if s.Empty() {
 		return "nothing to change"

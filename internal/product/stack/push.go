@@ -319,8 +319,7 @@ func (s *Service) takeEffect(ctx context.Context, tx *store.Tx, stack Stack, e e
 	if err != nil || e.Message == "" {
 		return err
 	}
-	_, err = tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), clip(e.Message))
-	return err
+	return s.sayTx(ctx, tx, stack.Ref, clip(e.Message))
 }
 
 // clip bounds what a policy says.

@@ -258,7 +258,7 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 			return s.look(ctx, tx, r) // it changed since it was read: look again
 		}
 		if does.Decision != "" {
-			if _, err := tx.Exec(ctx, "UPDATE stacks SET seen = $2, message = '' WHERE ref = $1", r.String(), head); err != nil {
+			if err := s.saw(ctx, tx, r, head, ""); err != nil {
 				return err
 			}
 			return s.takeEffect(ctx, tx, now, does, args, ready)
@@ -275,9 +275,16 @@ func (s *Service) reconcile(ctx context.Context, name string) error {
 				return err
 			}
 		}
-		_, err = tx.Exec(ctx, "UPDATE stacks SET seen = $2, message = $3 WHERE ref = $1", r.String(), head, does.Message)
-		return err
+		return s.saw(ctx, tx, r, head, does.Message)
 	})
+}
+
+// saw notes the commit that was considered last, and shows what became of it.
+func (s *Service) saw(ctx context.Context, tx *store.Tx, r ref.Entity, head, said string) error {
+	if _, err := tx.Exec(ctx, "UPDATE stacks SET seen = $2 WHERE ref = $1", r.String(), head); err != nil {
+		return fault.Wrap(err, "note a push to %s", r)
+	}
+	return s.sayTx(ctx, tx, r, said)
 }
 
 // touched tells whether what changed since the last considered commit lies in the stack's folder, or in what it watches.
@@ -317,11 +324,12 @@ func (s *Service) sayText(ctx context.Context, stack Stack, said string) error {
 	})
 }
 
-// sayTx shows something on a stack's page, unless that tells why a run keeps its state locked: that stays there.
+// sayTx shows something on a stack's page, "" for nothing, unless that tells why a run keeps its state locked: that stays there.
+// All that a page says goes this way, in a transaction that holds the stack's row.
 func (s *Service) sayTx(ctx context.Context, tx *store.Tx, r ref.Entity, said string) error {
 	if by, err := s.keeper(ctx, tx, r); err != nil || by != "" {
 		return err
 	}
 	_, err := tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", r.String(), said)
-	return err
+	return fault.Wrap(err, "say something of %s", r)
 }

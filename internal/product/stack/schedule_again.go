@@ -70,9 +70,17 @@ func passing(err error) bool {
 	return false
 }
 
+// clock gives what is done a time, as context.WithTimeout does.
+type clock func(ctx context.Context, most time.Duration) (context.Context, context.CancelFunc)
+
 // inTime does something within a time of its own, and tells so where that was too short.
 func inTime[T any](ctx context.Context, most time.Duration, do func(ctx context.Context) (T, error)) (T, error) {
-	one, stop := context.WithTimeout(ctx, most)
+	return inTimeBy(context.WithTimeout, ctx, most, do)
+}
+
+// inTimeBy is inTime by a clock of the caller's.
+func inTimeBy[T any](by clock, ctx context.Context, most time.Duration, do func(ctx context.Context) (T, error)) (T, error) {
+	one, stop := by(ctx, most)
 	defer stop()
 	got, err := do(one)
 	if err != nil && one.Err() != nil && ctx.Err() == nil {

@@ -231,7 +231,11 @@ func (s *Service) due(ctx context.Context, stack Stack, one Schedule, key string
 		return "", err
 	}
 	return "", s.DB.Write(ctx, func(tx *store.Tx) error {
-		_, _, err := s.startOrigin(ctx, tx, stack, one.Do, from, key, "", ready, func(_ *run.New, in *Input) {
+		now, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate())
+		if err != nil || now.Edit != stack.Edit || now.standsIn(stack.Space) != nil { // it is looked at again, as it is by now
+			return err
+		}
+		_, _, err = s.startOrigin(ctx, tx, stack, one.Do, from, key, "", ready, func(_ *run.New, in *Input) {
 			in.Scheduled, in.Command, in.Reconcile, in.DeleteStack, in.TriggeredBy = true, one.Command, one.Reconcile, one.DeleteStack, one.triggers()
 		})
 		return err

@@ -341,9 +341,17 @@ func (s *Service) mayRead(ctx context.Context, stack Stack) error {
 }
 
 // start makes a run of what prepare has given; with an author it is theirs, else the caller's. Options change what is made.
-// Conflict when what was prepared has moved.
+// Conflict when what was prepared has moved, or the stack was deleted since it was read: what deletes it cancels the runs that it
+// finds, so that none may come after it.
 func (s *Service) start(ctx context.Context, tx *store.Tx, stack Stack, kind, commit, key, author string, ready prepared, options ...func(*run.New, *Input)) (run.Run, bool, error) {
-	if err := s.unmoved(ctx, tx, stack, ready); err != nil {
+	now, err := getStack(ctx, tx, stack.Ref, tx.ForUpdate())
+	if err == nil {
+		err = now.standsIn(stack.Space)
+	}
+	if err == nil {
+		err = s.unmoved(ctx, tx, stack, ready)
+	}
+	if err != nil {
 		return run.Run{}, false, err
 	}
 	if kind == Tracked {

@@ -3,7 +3,10 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
@@ -39,7 +42,7 @@ type endedArgs struct {
 }
 
 func (s *Service) subscribeEnds() {
-	queue.Handle(s.Queue, jobTrigger, queue.HandleOptions{Timeout: lookTimeout}, s.triggerAfter)
+	queue.Handle(s.Queue, jobTrigger, queue.HandleOptions{Timeout: 2 * time.Minute, MaxAttempts: followTries}, s.triggerAfter)
 	queue.Handle(s.Queue, jobNotify, queue.HandleOptions{Timeout: lookTimeout}, s.notifyOf)
 	s.Ledger.Subscribe("stack.policies", []string{"run.state-changed"}, s.movedOn)
 }
@@ -85,20 +88,47 @@ func (s *Service) triggerAfter(ctx context.Context, args endedArgs) error {
 	if err != nil || !asked || d.Denied() {
 		return fault.Wrap(err, "ask the trigger policies")
 	}
-	var failures []map[string]any
+	var all []triggers
 	for _, g := range d.Given("trigger") {
-		name, ok := g.Value.(string)
-		if !ok {
-			continue
-		}
-		if err := s.trigger(ctx, r, in, g.Policy, d.SpaceOf(g.Policy), name); err != nil {
-			if fault.KindOf(err) == fault.Internal || fault.KindOf(err) == fault.Unavailable {
-				return err // the queue tries again
-			}
-			failures = append(failures, map[string]any{"policy": g.Policy, "stack": clip(name), "reason": clip(fault.Message(err))})
+		if name, ok := g.Value.(string); ok {
+			all = append(all, triggers{g.Policy, d.SpaceOf(g.Policy), name})
 		}
 	}
-	return s.notTriggered(ctx, r, stack, failures)
+	return s.triggerAll(ctx, r, stack, in, all, context.WithTimeout)
+}
+
+// triggers is a stack that a policy of a space names.
+type triggers struct{ policy, space, stack string }
+
+// triggerAll starts what is named. One that can't be started holds up no other, as in followAll. What may succeed by itself is tried
+// again for a day, and what failed is told when nothing is tried any more.
+func (s *Service) triggerAll(ctx context.Context, r run.Run, stack Stack, in Input, named []triggers, by clock) error {
+	whole, stop := by(ctx, followTime)
+	defer stop()
+	failures := make([]map[string]any, len(named))
+	var again []error
+	for _, i := range rand.Perm(len(named)) {
+		one := named[i]
+		err := whole.Err()
+		if err == nil {
+			_, err = inTimeBy(by, whole, followOne, func(ctx context.Context) (struct{}, error) {
+				return struct{}{}, s.trigger(ctx, r, in, one.policy, one.space, one.stack)
+			})
+		}
+		if err == nil {
+			continue
+		}
+		why := fault.Message(err)
+		if passing(err) { // it may be of what who reads of the run may not read of
+			again = append(again, fault.Wrap(err, "start %s, which %s names", clip(one.stack), one.policy))
+			why = "what it needs, such as its repository, could not be had for a day"
+		}
+		failures[i] = map[string]any{"policy": one.policy, "stack": clip(one.stack), "reason": clip(why)}
+	}
+	if len(again) > 0 && s.Now().Sub(r.Ended) < followGiveUp {
+		return errors.Join(again...)
+	}
+	return s.notTriggered(ctx, r, stack, slices.DeleteFunc(failures, func(f map[string]any) bool { return f == nil }))
 }
 
 // mostFailures bounds how many stacks that could not be started are told of one run.
@@ -121,8 +151,7 @@ func (s *Service) notTriggered(ctx context.Context, r run.Run, stack Stack, fail
 			}
 		}
 		text := clip(fmt.Sprintf("after run %s a trigger policy (%v) names stack %v, which could not be started: %v", r.ID, failures[0]["policy"], failures[0]["stack"], failures[0]["reason"]))
-		_, err = tx.Exec(ctx, "UPDATE stacks SET message = $2 WHERE ref = $1", stack.Ref.String(), text)
-		return fault.Wrap(err, "tell of what was not started after run %s", r.ID)
+		return s.sayTx(ctx, tx, stack.Ref, text)
 	})
 }
 
@@ -163,15 +192,19 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 		root = after.ID
 	}
 	nowhere := fault.Errorf(fault.NotFound, "there is no such stack in space %s, where the policy holds, and below", space)
+	begun := false
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		if stack, err = getStack(ctx, tx, target, ""); fault.Is(err, fault.NotFound) {
 			return nowhere
 		} else if err != nil {
 			return err
 		}
+		if _, begun, err = s.Runs.ByKeyTx(ctx, tx, triggerKey(after, stack)); err != nil || begun {
+			return err
+		}
 		return tx.QueryRow(ctx, "SELECT count(*) FROM stack_triggered WHERE workflow = $1", root).Scan(&runs)
 	})
-	if err != nil {
+	if err != nil || begun {
 		return err
 	}
 	within, err := s.Access.Within(ctx, stack.Space, space)
@@ -192,7 +225,7 @@ func (s *Service) trigger(ctx context.Context, after run.Run, in Input, by, spac
 		return err
 	}
 	err = s.triggerOne(ctx, after, stack, by, root, depth)
-	if err == nil || near || fault.KindOf(err) == fault.Internal || fault.KindOf(err) == fault.Unavailable {
+	if err == nil || near || passing(err) {
 		return err
 	}
 	// Who reads of the run that has ended may not read of this stack.
@@ -218,8 +251,7 @@ func (s *Service) triggerOne(ctx context.Context, after run.Run, stack Stack, by
 		return err
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
-		key := fmt.Sprintf("stack-trigger:%s:%s", after.ID, stack.Ref)
-		made, existed, err := s.startOrigin(ctx, tx, stack, Tracked, from, key, "", ready, func(_ *run.New, in *Input) {
+		made, existed, err := s.startOrigin(ctx, tx, stack, Tracked, from, triggerKey(after, stack), "", ready, func(_ *run.New, in *Input) {
 			in.TriggeredBy, in.Workflow, in.Depth = by, root, depth
 		})
 		if err != nil || existed {
@@ -227,6 +259,11 @@ func (s *Service) triggerOne(ctx context.Context, after run.Run, stack Stack, by
 		}
 		return s.noteTriggered(ctx, tx, root, made, after)
 	})
+}
+
+// triggerKey is that of the run of a stack that trigger policies begin after another, of which there is one.
+func triggerKey(after run.Run, stack Stack) string {
+	return fmt.Sprintf("stack-trigger:%s:%s", after.ID, stack.Ref)
 }
 
 // noteTriggered counts a run among those of its workflow.

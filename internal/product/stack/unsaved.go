@@ -3,6 +3,7 @@ package stack
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // An apply that was killed, or whose worker was lost, may have built what the state does not have; one whose state could not
-// be taken up, or kept, has. Its run keeps the lock of the stack and of the state beyond its end, as a person's lock would:
+// be taken up, or kept, or has come nowhere, has. Its run keeps the lock of the stack and of the state beyond its end, as a person's lock would:
 // what a push asks for waits, and is not applied on such a state by itself. Who retries that run, begins one by hand or
 // unlocks the state lets all go on. Who locks the state takes the lock over.
 
@@ -114,7 +115,13 @@ func (s *Service) lacks(ctx context.Context, tx *store.Tx, r run.Run) (string, e
 // left tells what the state may lack of what a run that has ended did last, and when that began; "" for nothing. Of steps only what
 // can be seen of sealed ones is asked.
 func (s *Service) left(ctx context.Context, tx *store.Tx, r run.Run) (why string, since time.Time, err error) {
-	if r.Lock == "" || r.State != failed && r.State != canceled {
+	switch {
+	case r.Lock == "":
+		return "", since, nil
+	case r.State == finished:
+		why, err = s.unwritten(ctx, tx, r)
+		return why, r.Ended, err
+	case r.State != failed && r.State != canceled:
 		return "", since, nil
 	}
 	steps, err := s.Runs.StepsTx(ctx, tx, r.ID)
@@ -154,6 +161,27 @@ func (s *Service) left(ctx context.Context, tx *store.Tx, r run.Run) (why string
 		return "", since, nil
 	}
 	return "run " + r.ID + why + ", begin another one by hand, or unlock the state", last.Started, nil
+}
+
+// unwritten tells of a run that has applied a plan by which other resources are in the state, and of which no state has come: what
+// its hooks and its configuration export can have the engine write elsewhere. "" for any other.
+func (s *Service) unwritten(ctx context.Context, tx *store.Tx, r run.Run) (string, error) {
+	var out Output
+	if word := inputOf(r).Vendor.Word(); word != vendorEngine && word != vendorTerragrunt || json.Unmarshal(r.Output, &out) != nil || out.Summary.listed() == 0 {
+		return "", nil
+	}
+	subject, err := parseStack(r.Subject)
+	if err != nil {
+		return "", err
+	}
+	v, err := currentState(ctx, tx, subject)
+	if err == nil && v.Run != r.ID { // somebody has written another one since
+		err = tx.QueryRow(ctx, "SELECT COALESCE(MAX(run), '') FROM stack_states WHERE stack = $1 AND run = $2", r.Subject, r.ID).Scan(&v.Run)
+	}
+	if err != nil && !fault.Is(err, fault.NotFound) || v.Run == r.ID {
+		return "", err
+	}
+	return fmt.Sprintf("run %s has applied its plan (%s), and no state has come of that, as where a hook has the engine write it elsewhere: the stack's lacks what it did; look for it, and begin another one by hand, or unlock the state to push it", r.ID, out.Summary), nil
 }
 
 // remembered tells whether the next plan stands on what the platform keeps of an apply.
