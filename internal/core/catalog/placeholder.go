@@ -41,6 +41,7 @@ type filler struct {
 
 const (
 	maxPlaceholders = 100
+	maxUnfilled     = 20      // things wrong with those of one document, of which it tells
 	lookUp          = 8 << 10 // bytes for which it counts for the location that a file or an address is looked for, be it there or not
 	bytesOfValue    = 32      // for which each value of $json and $yaml counts besides its text
 )
@@ -93,7 +94,10 @@ func (f *filler) value(ctx context.Context, v any, at []string) (any, error) {
 }
 
 func (f *filler) load(ctx context.Context, how, target string, at []string) (any, error) {
-	if f.count++; f.count > maxPlaceholders {
+	switch f.count++; {
+	case f.count > maxPlaceholders+1: // it has been told
+		return nil, nil
+	case f.count > maxPlaceholders:
 		return f.refuse(fmt.Sprintf("more than %d placeholders in one document", maxPlaceholders), "", at)
 	}
 	f.here = at
@@ -116,7 +120,7 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 	case "json", "yaml":
 		value, err := document.ParseValue(name.path, data, document.Limits{Bytes: maxDocument, Expanded: maxTexts})
 		if err != nil {
-			f.wrong = append(f.wrong, fault.Details(err)...)
+			f.tell(fault.Details(err)...)
 		}
 		return value, f.bring(sizeOf(value))
 	}
@@ -213,7 +217,7 @@ func (f *filler) bundle(ctx context.Context, name input, data []byte, at []strin
 	case err == nil:
 		return strings.ReplaceAll(string(text), "\x00", ""), f.bring(len(text))
 	case len(fault.Details(err)) > 0:
-		f.wrong = append(f.wrong, fault.Details(err)...)
+		f.tell(fault.Details(err)...)
 		return nil, nil
 	case refused(err):
 		return f.refuse(fault.Message(err), "", at)
@@ -222,8 +226,13 @@ func (f *filler) bundle(ctx context.Context, name input, data []byte, at []strin
 }
 
 func (f *filler) refuse(message, hint string, at []string) (any, error) {
-	f.wrong = append(f.wrong, f.document.At(message, hint, at...))
+	f.tell(f.document.At(message, hint, at...))
 	return nil, nil
+}
+
+// tell notes what is wrong, as far as that is told.
+func (f *filler) tell(wrong ...fault.Detail) {
+	f.wrong = append(f.wrong, wrong[:min(len(wrong), maxUnfilled-len(f.wrong))]...)
 }
 
 // refused tells whether an error speaks of what was asked for, not of the platform.

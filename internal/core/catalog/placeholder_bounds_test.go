@@ -75,6 +75,25 @@ func TestPlaceholdersOfAFileBringSoMuch(t *testing.T) {
 	})
 }
 
+// However many placeholders a document has, it is told once that they are too many.
+func TestManyPlaceholdersAreToldOnce(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		b.repository(alice, "default", "team/shop")
+		many := "list: [" + strings.TrimSuffix(strings.Repeat("{$text: a}, ", 100_000), ", ") + "]"
+		b.push(alice, "team/shop", map[string]string{"a": "some words", "catalog-info.yaml": component("many", many), "gone.yaml": component("gone", strings.ReplaceAll(many, "a}", "b}"))})
+		l := b.location(alice, "default", "team/shop", "")
+		if told := details(l); !strings.HasPrefix(l.Error, "1 thing in ") || !strings.Contains(told, "more than 100 placeholders in one document") {
+			t.Errorf("%q %.1000s", l.Error, told)
+		}
+		l = b.location(alice, "default", "team/shop", "gone.yaml")
+		if told := details(l); !strings.HasPrefix(l.Error, "20 things in ") || !strings.Contains(told, "there is no file b") {
+			t.Errorf("%q %.1000s", l.Error, told)
+		}
+	})
+}
+
 // What is taken one by one waits in memory until all files are read: it is bounded over all of them, and beyond that the last good
 // one stays.
 //

@@ -314,7 +314,7 @@ func (r *reading) take(ctx context.Context, c *contents) error {
 	r.walked += c.size
 	if f.inputs = c.hashes; c.bad != nil { // what it declared before stays
 		r.fail(f, c.bad...)
-		f.bad = joined(c.bad)
+		f.bad = clip(joined(c.bad))
 		r.partial = true
 		return nil
 	}
@@ -380,7 +380,7 @@ func (r *reading) refuseAs(e ref.Entity, why string) {
 	if len(r.refused) >= maxReasons {
 		why = "its file is wrong in many places; the location tells of the first"
 	}
-	r.refused[e] = why
+	r.refused[e] = clip(why) // as it is kept
 }
 
 // follow has the files of the same repository read that a Location names.
