@@ -41,7 +41,7 @@ func (s *Service) AtCommit(ctx context.Context, name ref.Entity, commit string) 
 		}
 		r := s.look(Location{Space: e.Space, Repository: e.File.Repository, Branch: e.File.Branch, Path: e.File.Path}, commit)
 		r.asCaller = true
-		d, wrong, err := r.fill(ctx, &contents{path: e.File.Path}, d)
+		d, wrong, err := r.fill(ctx, &contents{path: e.File.Path, size: len(data)}, d)
 		if err == nil && len(wrong) > 0 {
 			err = fault.At(e.Ref.String()+" can't be read at this commit", wrong...)
 		}

@@ -18,12 +18,12 @@ import (
 
 // Bounds of what is in work at the same time.
 const (
-	filesAtOnce = 256           // names that git is given
-	bytesAtOnce = 4 << 20       // that git is asked for, or one file
-	bytesInWork = 8 << 20       // of files that were read and are not taken yet; of one file alone more
-	largeFile   = 1 << 20       // of which one is parsed at a time
-	aliasFile   = 1 << 20       // what one weighs that may have aliases: a few bytes of these are many in memory
-	bytesInFile = 2 * maxFilled // of its documents, with what aliases repeat and placeholders bring
+	filesAtOnce = 256       // names that git is given
+	bytesAtOnce = 4 << 20   // that git is asked for, or one file
+	bytesInWork = 8 << 20   // of files that were read and are not taken yet, with what their placeholders bring; of one file alone more
+	largeFile   = 1 << 20   // of which one is parsed at a time
+	aliasFile   = 1 << 20   // what one weighs that may have aliases: a few bytes of these are many in memory
+	bytesInFile = 128 << 20 // of its documents, with what aliases repeat and placeholders bring
 )
 
 // contents is a file that was read, parsed and checked.
@@ -35,9 +35,17 @@ type contents struct {
 	err       error          // the platform's own
 	inputs    []input        // that placeholders bring
 	hashes    map[input]string
-	filled    int
-	kept      int    // bytes of the documents
-	taken     func() // what it took in memory is free again
+	size      int             // bytes of the file itself
+	filled    int             // bytes that its placeholders bring
+	kept      int             // bytes of the documents
+	hold      func(bytes int) // counts what comes to it among what is in work; waits for room until its turn comes
+	taken     func()          // what it took in memory is free again
+}
+
+// turn is a file that is parsed, in the order in which files are taken.
+type turn struct {
+	contents chan *contents
+	come     func() // all files before it are taken
 }
 
 // checked is a document with what is wrong with it; without anything its change is complete.
@@ -56,16 +64,17 @@ func (r *reading) stream(ctx context.Context, files []*walkedFile, fn func(*cont
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
-	ready := make(chan chan *contents, filesAtOnce)
+	ready := make(chan turn, filesAtOnce)
 	weights := semaphore.NewWeighted(bytesInWork)
 	group.Go(func() {
 		defer close(ready)
 		r.fetch(ctx, &group, files, weights, ready)
 	})
 	for one := range ready {
+		one.come()
 		var c *contents
 		select {
-		case c = <-one:
+		case c = <-one.contents:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -78,7 +87,7 @@ func (r *reading) stream(ctx context.Context, files []*walkedFile, fn func(*cont
 }
 
 // fetch reads files from git and has them parsed.
-func (r *reading) fetch(ctx context.Context, group *sync.WaitGroup, files []*walkedFile, weights *semaphore.Weighted, ready chan<- chan *contents) {
+func (r *reading) fetch(ctx context.Context, group *sync.WaitGroup, files []*walkedFile, weights *semaphore.Weighted, ready chan<- turn) {
 	processors := int64(max(1, runtime.GOMAXPROCS(0)/2))
 	parsers := semaphore.NewWeighted(processors)
 	give := func(c *contents, size int, parse func()) bool {
@@ -93,17 +102,24 @@ func (r *reading) fetch(ctx context.Context, group *sync.WaitGroup, files []*wal
 		if parsers.Acquire(ctx, busy) != nil {
 			return false
 		}
-		one := make(chan *contents, 1)
+		ahead, come := context.WithCancel(ctx)
+		one := turn{make(chan *contents, 1), come}
+		c.hold = func(bytes int) { // the file whose turn it is waits for nobody, since all others wait for it
+			if more := int64(min(bytes, bytesInWork)); weights.Acquire(ahead, more) == nil {
+				weight += more
+			}
+		}
 		c.taken = func() { weights.Release(weight) }
 		group.Go(func() {
 			parse()
 			parsers.Release(busy)
-			one <- c
+			one.contents <- c
 		})
 		select {
 		case ready <- one:
 			return true
 		case <-ctx.Done():
+			come()
 			return false
 		}
 	}
@@ -154,6 +170,7 @@ func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
 	if c.err = r.took(len(in.Bytes)); c.err != nil {
 		return
 	}
+	c.size = len(in.Bytes)
 	documents, err := document.Parse(c.path, in.Bytes, document.Limits{Bytes: maxFile, Expanded: maxTexts, Placeholders: true})
 	if err != nil {
 		if c.bad = fault.Details(err); len(c.bad) == 0 {
@@ -165,13 +182,23 @@ func (r *reading) parse(ctx context.Context, c *contents, in git.Content) {
 	for i, d := range documents {
 		runtime.Gosched() // who waits for an answer goes before
 		documents[i] = document.Document{}
-		if c.documents[i], c.err = r.check(ctx, c, d); c.err != nil {
+		if c.documents[i], c.err = r.check(ctx, c, d); len(c.bad) > 0 {
+			c.documents, c.err = nil, nil
+			break
+		}
+		if c.err != nil {
 			return
 		}
 	}
 	if len(c.inputs) > 0 {
 		c.hashes, c.err = r.hashesOf(ctx, c.inputs)
 	}
+}
+
+// refuse has nothing of the file taken.
+func (c *contents) refuse(why fault.Detail) error {
+	c.bad = []fault.Detail{why}
+	return fault.At(c.path+" is too large", why)
 }
 
 // check completes a document and holds it to what is taken from this location.
@@ -197,7 +224,7 @@ func (r *reading) check(ctx context.Context, c *contents, d document.Document) (
 		change.document = change.document.Place()
 	}
 	if c.kept += len(change.text); c.kept > bytesInFile {
-		return checked{}, r.full()
+		return checked{}, c.refuse(d.At(fmt.Sprintf("the documents up to here have more than %d MiB, with what aliases repeat and placeholders bring", bytesInFile>>20), "split the file"))
 	}
 	return checked{change, wrong}, nil
 }

@@ -254,48 +254,6 @@ func TestACommitThatIsHalfReadDoesNotStay(t *testing.T) {
 	})
 }
 
-// What placeholders bring counts for the whole location, as often as it is brought.
-func TestPlaceholdersCountForTheWholeLocation(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
-		alice := accesstest.As("alice")
-		b.repository(alice, "default", "team/shop")
-		var text strings.Builder
-		for i := range 140 {
-			text.WriteString(widget("w"+strconv.Itoa(100+i), "text: {$text: ./large}"))
-		}
-		l := b.location(alice, "default", "team/shop", "")
-		b.follow(func() {
-			b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": text.String(), "large": strings.Repeat("x", 500_000)})
-		})
-		if now := b.again(l); !strings.Contains(now.Error, "64 MiB by the placeholders of one file") {
-			t.Errorf("70 MB by one file: %q %v", now.Error, now.Details)
-		}
-		b.gone(alice, "widget:default/w100")
-	})
-}
-
-// After 132 large files, each of which is looked for, less of 64 MiB is left than to look for five more takes.
-func TestPlaceholdersOfFilesThatAreMissingCountToo(t *testing.T) {
-	t.Parallel()
-	each(t, func(t *testing.T, b *bench) {
-		alice := accesstest.As("alice")
-		b.repository(alice, "default", "team/shop")
-		var text strings.Builder
-		for i := range 132 {
-			text.WriteString(widget("w"+strconv.Itoa(100+i), "text: {$text: ./large}"))
-		}
-		text.WriteString(widget("last", "a: {$text: ./gone1}, b: {$json: ./gone2}, c: {$openapi: ./gone3}, d: {$text: ./gone4}, e: {$text: ./gone5}"))
-		l := b.location(alice, "default", "team/shop", "")
-		b.follow(func() {
-			b.push(alice, "team/shop", map[string]string{"catalog-info.yaml": text.String(), "large": strings.Repeat("x", 500_000)})
-		})
-		if now := b.again(l); !strings.Contains(now.Error, "64 MiB by the placeholders of one file") {
-			t.Errorf("66 MB and five files that are missing: %q %v", now.Error, now.Details)
-		}
-	})
-}
-
 func TestALocationNamesOtherFiles(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bench) {

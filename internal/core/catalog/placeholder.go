@@ -34,13 +34,16 @@ type filler struct {
 	in       *contents
 	document document.Document
 	count    int
-	full     bool // more was brought than one file, or all of the location's, may bring
+	here     []string // where the placeholder is that is filled
+	end      error    // why nothing more is brought into the file
 	wrong    []fault.Detail
 }
 
 const (
 	maxPlaceholders = 100
-	lookUp          = 8 << 10 // bytes for which it counts that a file or an address is looked for, be it there or not
+	maxUnfilled     = 20      // things wrong with those of one document, of which it tells
+	lookUp          = 8 << 10 // bytes for which it counts for the location that a file or an address is looked for, be it there or not
+	bytesOfValue    = 32      // for which each value of $json and $yaml counts besides its text
 )
 
 // mayHavePlaceholder looks where a placeholder is left by who reads the metadata.
@@ -91,17 +94,21 @@ func (f *filler) value(ctx context.Context, v any, at []string) (any, error) {
 }
 
 func (f *filler) load(ctx context.Context, how, target string, at []string) (any, error) {
-	if f.count++; f.count > maxPlaceholders {
+	switch f.count++; {
+	case f.count > maxPlaceholders+1: // it has been told
+		return nil, nil
+	case f.count > maxPlaceholders:
 		return f.refuse(fmt.Sprintf("more than %d placeholders in one document", maxPlaceholders), "", at)
 	}
+	f.here = at
 	name, err := f.at(ctx, input{path: f.in.path}, target)
 	var data []byte
 	if err == nil {
 		data, err = f.read(ctx, name)
 	}
 	switch {
-	case f.full:
-		return nil, f.r.full()
+	case f.end != nil:
+		return nil, f.end
 	case refused(err):
 		return f.refuse(fault.Message(err), "", at)
 	case err != nil:
@@ -113,20 +120,51 @@ func (f *filler) load(ctx context.Context, how, target string, at []string) (any
 	case "json", "yaml":
 		value, err := document.ParseValue(name.path, data, document.Limits{Bytes: maxDocument, Expanded: maxTexts})
 		if err != nil {
-			f.wrong = append(f.wrong, fault.Details(err)...)
+			f.tell(fault.Details(err)...)
 		}
-		return value, nil
+		return value, f.bring(sizeOf(value))
 	}
 	return strings.ReplaceAll(string(data), "\x00", ""), nil
 }
 
-// take counts bytes for the file and for the location.
-func (f *filler) take(bytes int) error {
-	if f.in.filled += bytes; f.full || f.in.filled > maxFilled || f.r.took(bytes) != nil {
-		f.full = true
-		return f.r.full()
+// sizeOf gives about what a value takes in memory: aliases make much of few bytes.
+func sizeOf(v any) int {
+	size := bytesOfValue
+	switch v := v.(type) {
+	case string:
+		size += len(v)
+	case map[string]any:
+		for key, value := range v {
+			size += len(key) + sizeOf(value)
+		}
+	case []any:
+		for _, value := range v {
+			size += sizeOf(value)
+		}
 	}
-	return nil
+	return size
+}
+
+// take counts for the location what is read or looked for.
+func (f *filler) take(bytes int) error {
+	if f.end == nil {
+		f.end = f.r.took(bytes)
+	}
+	return f.end
+}
+
+// bring counts for the file what is in memory for it.
+func (f *filler) bring(bytes int) error {
+	if f.end != nil {
+		return f.end
+	}
+	if f.in.filled += bytes; f.in.filled > textBeside+textPerByte*f.in.size {
+		f.end = f.in.refuse(f.document.At(fmt.Sprintf("up to here the placeholders of the file bring more than %d MiB and %d times its bytes", textBeside>>20, textPerByte),
+			"split the file, so that each part brings less", f.here...))
+	} else if f.in.hold != nil {
+		f.in.hold(bytes)
+	}
+	return f.end
 }
 
 func (f *filler) at(ctx context.Context, from input, target string) (input, error) {
@@ -148,7 +186,10 @@ func (f *filler) read(ctx context.Context, name input) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return data, f.take(len(data))
+	if err := f.take(len(data)); err != nil {
+		return nil, err
+	}
+	return data, f.bring(len(data))
 }
 
 // bundle gives the text of a file together with what its $refs bring from others.
@@ -171,12 +212,12 @@ func (f *filler) bundle(ctx context.Context, name input, data []byte, at []strin
 		},
 	}, document.Limits{Bytes: maxDocument})
 	switch {
-	case f.full:
-		return nil, f.r.full()
+	case f.end != nil:
+		return nil, f.end
 	case err == nil:
-		return strings.ReplaceAll(string(text), "\x00", ""), nil
+		return strings.ReplaceAll(string(text), "\x00", ""), f.bring(len(text))
 	case len(fault.Details(err)) > 0:
-		f.wrong = append(f.wrong, fault.Details(err)...)
+		f.tell(fault.Details(err)...)
 		return nil, nil
 	case refused(err):
 		return f.refuse(fault.Message(err), "", at)
@@ -185,8 +226,13 @@ func (f *filler) bundle(ctx context.Context, name input, data []byte, at []strin
 }
 
 func (f *filler) refuse(message, hint string, at []string) (any, error) {
-	f.wrong = append(f.wrong, f.document.At(message, hint, at...))
+	f.tell(f.document.At(message, hint, at...))
 	return nil, nil
+}
+
+// tell notes what is wrong, as far as that is told.
+func (f *filler) tell(wrong ...fault.Detail) {
+	f.wrong = append(f.wrong, wrong[:min(len(wrong), maxUnfilled-len(f.wrong))]...)
 }
 
 // refused tells whether an error speaks of what was asked for, not of the platform.

@@ -22,7 +22,6 @@ const (
 	maxFiles     = 20_000
 	maxFile      = 4 << 20
 	maxBytes     = 2 << 30
-	maxFilled    = 64 << 20 // that placeholders bring into one file
 	maxDepth     = 10
 	maxEntities  = 2_000_000
 	maxSingles   = 50_000 // of kinds that are taken one by one
@@ -31,9 +30,10 @@ const (
 
 	maxReasons = 5_000 // that are kept in full
 
-	// What the documents of a location have: aliases make much of few bytes, and what is kept takes memory for good.
+	// What the documents of a location have, what placeholders bring into a file, and the documents that stay in memory until all
+	// files are read: aliases and placeholders make much of few bytes.
 	textBeside  = 16 << 20
-	textPerByte = 4 // for each that was read
+	textPerByte = 4 // for each of the location, of the file
 )
 
 // reading is what the files of a location say at one commit. It goes through them once, as a stream: what has been taken
@@ -59,6 +59,8 @@ type reading struct {
 	bulk    []change              // to be taken in the next chunk
 	waiting int                   // bytes of those
 	texts   int                   // bytes of all that were to be taken
+	walked  int                   // bytes of the files that were looked through, without what placeholders bring
+	held    int                   // bytes of singles
 	size    int                   // of the next chunk
 	brought int                   // changes, in chunks
 	grown   int                   // of them, after which the table counts as another one
@@ -271,8 +273,8 @@ func (r *reading) fail(f *walkedFile, details ...fault.Detail) {
 }
 
 func (r *reading) tooLarge() error {
-	return fault.Errorf(fault.TooLarge, "%s names more than %d files, %d MiB (%d MiB by the placeholders of one file) or %d levels; register its parts as locations of their own",
-		r.location, maxFiles, maxBytes>>20, maxFilled>>20, maxDepth)
+	return fault.Errorf(fault.TooLarge, "%s names more than %d files, %d MiB with what placeholders bring, or %d levels; register its parts as locations of their own",
+		r.location, maxFiles, maxBytes>>20, maxDepth)
 }
 
 // full is why no more is read: a preview has enough then.
@@ -309,9 +311,10 @@ func (r *reading) take(ctx context.Context, c *contents) error {
 	if c.err != nil {
 		return c.err
 	}
+	r.walked += c.size
 	if f.inputs = c.hashes; c.bad != nil { // what it declared before stays
 		r.fail(f, c.bad...)
-		f.bad = joined(c.bad)
+		f.bad = clip(joined(c.bad))
 		r.partial = true
 		return nil
 	}
@@ -352,6 +355,15 @@ func (r *reading) takeOne(ctx context.Context, f *walkedFile, d *checked) error 
 		r.waiting += len(d.text)
 		return nil
 	}
+	if r.held += len(d.text); !r.preview && r.held > textBeside+textPerByte*r.walked {
+		r.held -= len(d.text)
+		why := d.document.At(fmt.Sprintf("the documents of kinds that others keep have more than %d MiB and %d times the bytes of their files up to here, with what placeholders bring", textBeside>>20, textPerByte),
+			"bring less by placeholders, repeat less by aliases, or register some of the files as locations of their own")
+		r.fail(f, why)
+		r.refuseAs(d.name, why.String())
+		r.partial = r.partial || d.kind.Name == locationKind
+		return nil
+	}
 	if one := d.change; r.preview {
 		r.singles = append(r.singles, change{name: one.name, text: one.text, space: one.space, source: one.source, path: one.path})
 	} else {
@@ -368,7 +380,7 @@ func (r *reading) refuseAs(e ref.Entity, why string) {
 	if len(r.refused) >= maxReasons {
 		why = "its file is wrong in many places; the location tells of the first"
 	}
-	r.refused[e] = why
+	r.refused[e] = clip(why) // as it is kept
 }
 
 // follow has the files of the same repository read that a Location names.

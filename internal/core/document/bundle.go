@@ -26,6 +26,7 @@ const (
 	maxHops    = 50         // from a $ref to the next one
 	maxPointer = 4096       // bytes of a $ref, and of a way to a value
 	maxSteps   = 20_000_000 // to what all references name
+	maxParsed  = 2          // times the values of one document, in all files
 )
 
 // Bundle gives a YAML or JSON file as one YAML document that needs no other: what a $ref names elsewhere stands where it is
@@ -91,6 +92,7 @@ type bundler struct {
 	placed  map[place]*way       // where something stands in the bundle
 	joined  map[*yaml.Node]*way  // where a reference stands together with what is beside it
 	changed bool
+	parsed  int // values of the files
 	values  int
 	text    int
 	steps   int
@@ -122,6 +124,9 @@ func (b *bundler) parse(file string, data []byte) (*yaml.Node, error) {
 	c := converter{file: file, limits: limits}
 	if c.value(nodes[0], 0); len(c.wrong) > 0 {
 		return nil, fault.At(orInput(file)+" is not a valid value", c.wrong...)
+	}
+	if b.parsed += c.values; b.parsed > maxParsed*limits.Values {
+		return nil, fault.Errorf(fault.TooLarge, "%s refers to files of more than %d values in all; refer to smaller ones", orInput(b.start), maxParsed*limits.Values)
 	}
 	spread(nodes[0], map[*yaml.Node]bool{})
 	return nodes[0], nil

@@ -169,6 +169,16 @@ func TestWhatIsWrongWithAReferenceIsToldWithItsLine(t *testing.T) {
 	if _, err := (folder{"api.yaml": "a: {$ref: b.yaml}\nc: {$ref: c.yaml}", "b.yaml": strings.Repeat("x", 60), "c.yaml": strings.Repeat("x", 60)}).bundle(document.Limits{Bytes: 100}); !fault.Is(err, fault.TooLarge) {
 		t.Errorf("what is too large gives %v", err)
 	}
+	many := folder{"api.yaml": "- {$ref: 'b.yaml#/0'}\n- {$ref: 'c.yaml#/0'}\n- {$ref: 'd.yaml#/0'}\n"}
+	for _, name := range []string{"b.yaml", "c.yaml", "d.yaml"} {
+		many[name] = strings.Repeat("- 1\n", 90)
+	}
+	if _, err := many.bundle(document.Limits{Values: 100}); err == nil || !strings.Contains(details(err), "files of more than 200 values in all; refer to smaller ones") {
+		t.Errorf("files of many values give %v %s", err, details(err))
+	}
+	if _, err := many.bundle(document.Limits{Values: 150}); err != nil {
+		t.Errorf("files of fewer values give %v", err)
+	}
 	if text, err := bomb.bundle(document.Limits{Bytes: 512 << 10}); err == nil && len(text) > 512<<10 {
 		t.Errorf("what grows gives %d bytes", len(text))
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 	facegit "github.com/roadbed-dev/roadbed/internal/face/api/git"
 	"github.com/roadbed-dev/roadbed/internal/product/docs"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 func (a *API) documentationRoutes() {
@@ -27,6 +28,7 @@ func (a *API) documentationRoutes() {
 	register(a, file, a.downloadDocsFile)
 	sent := operation("checkDocsFiles", http.MethodPost, "/docs/check", noun, "What is wrong with the docs in files that are sent")
 	sent.MaxBodyBytes = sentLimit
+	sent.Middlewares = huma.Middlewares{a.placeForCheck}
 	register(a, sent, a.checkDocsFiles)
 }
 
@@ -156,6 +158,18 @@ func (a *API) downloadDocsFile(ctx context.Context, in *docsFileInput) (*huma.St
 
 // sentLimit bounds the files whose docs are checked, in bytes as they are sent.
 const sentLimit = 32 << 20
+
+// placeForCheck sends a request away before its files are read where enough others are checked or wait.
+func (a *API) placeForCheck(c huma.Context, next func(huma.Context)) {
+	leave, err := a.Docs.PlaceForCheck()
+	if err != nil {
+		c.SetHeader("Retry-After", "5")
+		_ = huma.WriteErr(a.huma, c, HTTPStatus(err), fault.Message(err)) // the client is gone when this can't be written
+		return
+	}
+	defer leave()
+	next(c)
+}
 
 func (a *API) checkDocsFiles(ctx context.Context, in *struct{ Body client.DocsFiles }) (*body[DocsReport], error) {
 	files := make(map[string][]byte, len(in.Body.Pages)+len(in.Body.Others))

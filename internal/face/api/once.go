@@ -81,7 +81,7 @@ func (a *API) onlyOnce(next http.Handler) http.Handler {
 // makesNothing tells whether a request, though a POST, may as well be done again. What it answers is not kept: a preview
 // shows the secrets that it was given.
 func makesNothing(path string) bool {
-	return strings.HasPrefix(path, Prefix+"/templates/") && strings.HasSuffix(path, "/preview") || strings.HasSuffix(path, "/lint") || isPush(path)
+	return strings.HasPrefix(path, Prefix+"/templates/") && strings.HasSuffix(path, "/preview") || strings.HasSuffix(path, "/lint") || path == Prefix+"/docs/check" || isPush(path)
 }
 
 // isPush tells whether a path is that of a push to a source: it may be large, and doing it again changes nothing.

@@ -150,11 +150,23 @@ const (
 	sentBytes = 64 << 20
 
 	sentAtOnce = 2 // checks; each may have so much in memory
+	sentPlaces = 8 // of these and of others that wait, which have as much
 )
+
+// PlaceForCheck takes a place among those whose files are checked by CheckFiles, or wait for that. It is taken before the files
+// are read, which fill memory, and given back with leave. It fails with fault.Unavailable where there is none.
+func (s *Service) PlaceForCheck() (leave func(), err error) {
+	select {
+	case s.places <- struct{}{}:
+		return func() { <-s.places }, nil
+	default:
+		return nil, fault.Errorf(fault.Unavailable, "the docs of %d others are checked or wait for it, as many as may; try again in a moment", sentPlaces)
+	}
+}
 
 // CheckFiles tells what is wrong with the docs in files that somebody sends, by their paths: the pages with their contents, and
 // the names of the others. It asks for no right, and reads nothing but what it is given. Few are checked at once, and the others wait;
-// it fails with fault.Canceled where ctx ends meanwhile.
+// it fails with fault.Canceled where ctx ends meanwhile. Who calls it has a PlaceForCheck.
 func (s *Service) CheckFiles(ctx context.Context, files map[string][]byte) (Report, error) {
 	size := 0
 	for _, content := range files {

@@ -23,7 +23,7 @@ func tree1(files ...string) sentTree {
 
 // checker gives a room that checks files.
 func checker() *Service {
-	return &Service{markdown: markdown.New(), checks: make(chan struct{}, sentAtOnce)}
+	return &Service{markdown: markdown.New(), checks: make(chan struct{}, sentAtOnce), places: make(chan struct{}, sentPlaces)}
 }
 
 func siteOf(t *testing.T, folder string, files ...string) *Site {
@@ -291,6 +291,26 @@ func TestFewChecksGoAtOnce(t *testing.T) {
 		if _, err := s.CheckFiles(t.Context(), files); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestFewChecksWait sends away who comes when all places are taken, and lets in who comes after one has left.
+func TestFewChecksWait(t *testing.T) {
+	t.Parallel()
+	s := checker()
+	var leave func()
+	for i := range sentPlaces {
+		var err error
+		if leave, err = s.PlaceForCheck(); err != nil {
+			t.Fatalf("the %d. is sent away: %v", i+1, err)
+		}
+	}
+	if _, err := s.PlaceForCheck(); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), "try again in a moment") {
+		t.Errorf("one more is told %v", err)
+	}
+	leave()
+	if _, err := s.PlaceForCheck(); err != nil {
+		t.Errorf("after one has left: %v", err)
 	}
 }
 

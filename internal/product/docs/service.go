@@ -41,11 +41,12 @@ type Service struct {
 	markdown *markdown.Renderer
 	cache    *cache
 	checks   chan struct{} // of files that somebody sends, as many as go at once
+	places   chan struct{} // of those, and of those that wait
 }
 
 // New builds the room and registers its jobs and subscriptions.
 func New(d Deps) *Service {
-	s := &Service{Deps: d, markdown: markdown.New(), cache: newCache(cacheBytes), checks: make(chan struct{}, sentAtOnce)}
+	s := &Service{Deps: d, markdown: markdown.New(), cache: newCache(cacheBytes), checks: make(chan struct{}, sentAtOnce), places: make(chan struct{}, sentPlaces)}
 	s.subscribe()
 	return s
 }
