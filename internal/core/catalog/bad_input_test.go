@@ -192,6 +192,12 @@ func manyAliases(t *testing.T, b *bench) {
 			inner.push(alice, name, c.files)
 			took := highest(func() {
 				now, _, err := b.RefreshLocation(alice, l.ID)
+				for range 20 { // it waits for 20 s alone, and a busy machine takes longer
+					if err != nil || now.Error != "" {
+						break
+					}
+					now, _, err = b.RefreshLocation(alice, l.ID)
+				}
 				if err != nil || now.Error == "" || !strings.Contains(now.Error+"\n"+details(now), c.want) {
 					t.Errorf("%v: %q %.2000s", err, now.Error, details(now))
 				}
