@@ -162,6 +162,9 @@ func (s *Service) tend(ctx context.Context, run, step string) error {
 		return s.Change(ctx, tx, run, func(v *View) error {
 			for _, p := range v.Steps {
 				if p.ID == step && p.State == StepLeased && !p.LeaseExpires.After(v.Now) {
+					if renewed, err := renewed(ctx, tx, p, v.Now); err != nil || renewed {
+						return err
+					}
 					stream = p.LogStream()
 					lose(v, p)
 					return s.Tokens.EndWorkload(ctx, tx, p.ID)
@@ -171,6 +174,14 @@ func (s *Service) tend(ctx context.Context, run, step string) error {
 		})
 	})
 	return s.sealed(ctx, stream, err)
+}
+
+// renewed tells whether a step's worker has made its lease last since the step was read, and keeps it from doing so from now
+// on: heartbeats take no run's row.
+func renewed(ctx context.Context, tx *store.Tx, step *Step, now time.Time) (bool, error) {
+	var expires int64
+	err := tx.QueryRow(ctx, "SELECT lease_expires FROM run_steps WHERE id = $1"+tx.ForUpdate(), step.ID).Scan(&expires)
+	return expires > store.Micros(now), fault.Wrap(err, "look at the lease of step %s", step.ID)
 }
 
 // sealed seals the log of an attempt whose end has been written.

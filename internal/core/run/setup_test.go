@@ -116,6 +116,7 @@ type bundle struct {
 type plan struct {
 	Steps       []string
 	MaxAttempts int
+	Once        string // key of the step that has one attempt
 	Secret      string
 	Scope       string
 	Output      string // name of a file that each step gives
@@ -158,6 +159,9 @@ func kind() run.Kind {
 				step := v.Step(key)
 				if step == nil {
 					s := run.Step{Key: key, Title: key, MaxAttempts: p.MaxAttempts, Job: worker.Job{Kind: worker.KindCommand, Argv: []string{"true"}, Door: true}}
+					if key == p.Once {
+						s.MaxAttempts = 1
+					}
 					if p.Scope != "" {
 						s.Job.Scopes = []string{p.Scope}
 					}
@@ -226,6 +230,19 @@ func setup(t *testing.T, db *store.DB) bundle {
 	a := access.New(db, l, c.Now, slog.Default())
 	b := bundle{db: db, clock: c, dir: dir, tokens: &tokens{live: map[string]bool{}}, ledger: l, access: a, ctx: actor.AsSystem(context.Background())}
 	b.runs = run.NewService(run.Deps{DB: db, Ledger: l, Blob: blobs, Access: a, Tokens: b.tokens, Secrets: secrets{}, Seal: keeper, Now: c.Now, Log: slog.Default()})
+	b.runs.Register(kind())
+	b.hub = b.runs.Hub(noArchives{})
+	return b
+}
+
+// beside gives a second server of the same database, on a handle of its own. They share what servers share: the key, where
+// logs rest, and the time.
+func (b bundle) beside(db *store.DB) bundle {
+	d := b.runs.Deps
+	b.db, b.ledger = db, ledger.New(db, b.clock.Now, d.Log)
+	b.access = access.New(db, b.ledger, b.clock.Now, d.Log)
+	d.DB, d.Ledger, d.Access = db, b.ledger, b.access
+	b.runs = run.NewService(d)
 	b.runs.Register(kind())
 	b.hub = b.runs.Hub(noArchives{})
 	return b

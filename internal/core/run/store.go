@@ -158,9 +158,10 @@ func saveStep(ctx context.Context, tx *store.Tx, s *Step, priority int) error {
 	if s.lease != "" {
 		lease = s.lease
 	}
-	if !s.fresh {
+	if !s.fresh { // a lease that stays was perhaps renewed meanwhile: heartbeats take no run's row
 		_, err = tx.Exec(ctx, `UPDATE run_steps SET state=$2, reason=$3, attempt=$4, max_attempts=$5, result=$6, data=$7, ready=$8,
- started=$9, ended=$10, lease=$11, lease_expires=$12, cancel_requested=$13, worker=$14 WHERE id=$1`,
+ started=$9, ended=$10, lease=$11, lease_expires=CASE WHEN lease=$11 THEN lease_expires ELSE $12 END, cancel_requested=$13, worker=$14
+ WHERE id=$1`,
 			s.ID, string(s.State), s.Reason, s.Attempt, s.MaxAttempts, result, string(s.Data), store.Micros(s.Ready),
 			store.Micros(s.Started), store.Micros(s.Ended), lease, store.Micros(s.LeaseExpires), flag(s.cancelRequest), s.Worker)
 		return err

@@ -91,6 +91,9 @@ func advance(v *run.View, e Engine) error {
 		destroy := destroyStep(v.Run, in, e, step.Result.Artifacts[stateArtifact].Digest)
 		if _, made := step.Result.Artifacts[stateArtifact]; !made {
 			destroy.State, destroy.Reason = run.StepSkipped, "applying left no state, so there is nothing to remove"
+			if mayHaveMade(step) {
+				destroy.Reason = "applying was ended before it left its state, so what it made can't be removed"
+			}
 		}
 		v.Add(destroy)
 		return v.To(destroying, "")
@@ -103,20 +106,36 @@ func advance(v *run.View, e Engine) error {
 // stateArtifact is where applying leaves its state.
 const stateArtifact = "state"
 
+// mayHaveMade tells whether an apply that left no state may have made something all the same: it was killed, or its worker was
+// lost. One that ended by itself writes what it made.
+func mayHaveMade(apply *run.Step) bool {
+	if apply.Started.IsZero() || apply.Result.Reason == worker.ReasonSetup { // it has not run
+		return false
+	}
+	return apply.Result.Reason != "" || apply.State != run.StepSucceeded && apply.Result.ExitCode == 0
+}
+
 func afterDestroy(v *run.View, in RunInput) error {
 	apply, destroy := v.Step("apply"), v.Step("destroy")
 	if !destroy.State.Done() {
 		return nil
 	}
-	passed := apply.State == run.StepSucceeded && (destroy.State == run.StepSucceeded || destroy.State == run.StepSkipped)
+	left := destroy.State == run.StepSkipped && mayHaveMade(apply)
+	passed := !v.Run.CancelRequested && apply.State == run.StepSucceeded && (destroy.State == run.StepSucceeded || destroy.State == run.StepSkipped)
 	if err := v.Output(RunOutput{passed}); err != nil {
 		return err
 	}
 	switch {
 	case destroy.State != run.StepSucceeded && destroy.State != run.StepSkipped:
 		return v.To(failed, "destroying: "+destroy.Reason+"; what the test made may still be there, as its state says (artifact state of applying)")
+	case v.Run.CancelRequested && left:
+		return v.To(canceled, "canceled; applying was ended before it left its state, and what it had made, if anything, is still there")
+	case v.Run.CancelRequested && destroy.State == run.StepSkipped:
+		return v.To(canceled, "canceled before it made anything")
 	case v.Run.CancelRequested:
 		return v.To(canceled, "canceled; what it had made is removed")
+	case left:
+		return v.To(failed, "applying: "+apply.Reason+"; it left no state, and what it had made, if anything, is still there")
 	case apply.State != run.StepSucceeded:
 		return v.To(failed, "applying: "+apply.Reason)
 	case in.Test.Negative:
