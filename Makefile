@@ -9,7 +9,7 @@ GITEA_VERSION := 1.27.3
 KUBERNETES_VERSION := 1.37.2
 PULUMI_VERSION := 3.274.1
 TIME_VERSION := 0.14.2
-NULL_VERSION := 3.2.0
+NULL_VERSION := 3.2.1
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 HELPER := internal/machinery/execute/process/builtinit

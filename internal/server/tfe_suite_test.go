@@ -23,7 +23,7 @@ import (
 const (
 	goTFE       = "github.com/hashicorp/go-tfe"
 	goTFEModule = "../../test/tfe" // which names its version
-	nullVersion = "3.2.0"
+	nullVersion = "3.2.1"
 )
 
 // listedTests gives the tests of go-tfe that have to pass, as go test names them.

@@ -21,9 +21,9 @@ const (
 	minDerived = 6 // bytes; encoded forms of shorter ones are hit by chance
 )
 
-// NewMasker gives a writer that replaces secrets by *** on the way to w: as they are, line by line, in base64 (also as
-// part of something larger, and broken into lines), in hex, and escaped for URLs, JSON, HTML or a shell; also when they
-// come in pieces. It holds back only what may be the beginning of a secret; Close writes that.
+// NewMasker gives a writer that replaces secrets by *** on the way to w: as they are, line by line, broken between their
+// words, in base64 (also as part of something larger, and broken into lines), in hex, and escaped for URLs, JSON, HTML or
+// a shell; also when they come in pieces. It holds back only what may be the beginning of a secret; Close writes that.
 // Safe for concurrent use.
 func NewMasker(w io.Writer, secrets []string) io.WriteCloser {
 	return &masker{w: w, starts: startsOf(secrets)}
@@ -39,7 +39,10 @@ func startsOf(secrets []string) *starts {
 		forms(s, patterns)
 	}
 	for p, wrapped := range patterns {
-		all[p[0]] = append(all[p[0]], pattern{[]byte(p), wrapped})
+		all[p[0]] = append(all[p[0]], pattern{text: []byte(p), wrapped: wrapped})
+		if words := strings.FieldsFunc(p, blank); !wrapped && len(words) > 1 && len(p) >= minDerived {
+			all[words[0][0]] = append(all[words[0][0]], pattern{text: []byte(strings.Join(words, " ")), words: true})
+		}
 	}
 	for i := range all {
 		slices.SortFunc(all[i], func(a, b pattern) int { return cmp.Compare(len(b.text), len(a.text)) })
@@ -130,6 +133,7 @@ func hideValue(v any, hide func(string) string) (out any, changed bool) {
 type pattern struct {
 	text    []byte
 	wrapped bool // programs break it into lines
+	words   bool // they do so between its words
 }
 
 const (
@@ -139,6 +143,9 @@ const (
 
 // match tells how many bytes at the start of b are the pattern (0: none), and whether more bytes may make it one.
 func (p pattern) match(b []byte) (length int, undecided bool) {
+	if p.words {
+		return p.matchWords(b)
+	}
 	if !p.wrapped {
 		if bytes.HasPrefix(b, p.text) {
 			return len(p.text), false
@@ -155,6 +162,91 @@ func (p pattern) match(b []byte) (length int, undecided bool) {
 			}
 		case at >= minPart && gap < maxBreak && (c == '\n' || c == '\r' || gap > 0 && (c == ' ' || c == '\t')):
 			gap++
+		default:
+			return 0, false
+		}
+	}
+	return 0, true
+}
+
+// matchWords is match for a text of words, which are one space apart in it.
+func (p pattern) matchWords(b []byte) (length int, undecided bool) {
+	i := 0
+	for at, c := range p.text {
+		if c != ' ' {
+			if i == len(b) || b[i] != c {
+				return 0, i == len(b)
+			}
+			i++
+			continue
+		}
+		n, undecided := between(b[i:], p.text[at+1])
+		if n == 0 || undecided {
+			return 0, undecided
+		}
+		i += n
+	}
+	return i, false
+}
+
+func blank(c rune) bool { return strings.ContainsRune(" \t\n\v\f\r", c) }
+
+// maxBetween bounds what lies between two words that a program has broken apart, with the frame and the colors of the next
+// line, in bytes.
+const maxBetween = 64
+
+// between tells how much at the start of b parts a word from the one that begins with next: blanks and line ends, and in a
+// line that was begun anew also what frames it, as engines do with "│ ", in their colors. Undecided is whether more bytes
+// may be part of it.
+func between(b []byte, next byte) (length int, undecided bool) {
+	lines := false
+	for i := 0; i < len(b); {
+		if i > maxBetween {
+			return 0, false
+		}
+		n := 0
+		switch c := b[i]; {
+		case blank(rune(c)):
+			n, lines = 1, lines || c == '\n' || c == '\r'
+		case i > 0 && c == next:
+			return i, false
+		case lines && (c == '|' || c == '>' || c == '#'):
+			n = 1
+		case lines && c == frame[0]:
+			if len(b) < i+len(frame) && strings.HasPrefix(frame, string(b[i:])) {
+				return 0, true
+			}
+			if bytes.HasPrefix(b[i:], []byte(frame)) {
+				n = len(frame)
+			}
+		case c == '\x1b':
+			var more bool
+			if n, more = colors(b[i:]); more {
+				return 0, true
+			}
+		}
+		if n == 0 {
+			return i, false
+		}
+		i += n
+	}
+	return 0, len(b) <= maxBetween
+}
+
+const frame = "│"
+
+// colors tells how long a sequence is by which a terminal changes its colors, and whether it goes on after b.
+func colors(b []byte) (length int, undecided bool) {
+	for i, c := range b {
+		switch {
+		case i == 0:
+		case i == 1 && c == '[':
+		case i > 1 && (c >= '0' && c <= '9' || c == ';'):
+			if i > maxBreak {
+				return 0, false
+			}
+		case i > 1 && c == 'm':
+			return i + 1, false
 		default:
 			return 0, false
 		}

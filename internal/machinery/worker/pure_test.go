@@ -177,6 +177,47 @@ func TestMaskerKnowsWhatProgramsPrint(t *testing.T) {
 	}
 }
 
+// Engines break what they warn of between words, and frame it.
+func TestMaskerKnowsWhereWordsAreBrokenApart(t *testing.T) {
+	t.Parallel()
+	const secret = "correct horse\tbattery #staple │ |x"
+	for name, text := range map[string]string{
+		"plain": secret, "flat": "correct horse battery #staple │ |x", "wrapped": "correct\nhorse battery\n#staple │\n|x", "dos": "correct horse\r\nbattery #staple\r\n│ |x",
+		"framed": "correct horse\n│ battery #staple │ |x", "indented": "correct\n  | horse\n  |   battery\n  | #staple\n  | │ |x", "commented": "correct\n# horse\n# battery #staple │ |x",
+		"colored":  "correct horse\n\x1b[31m│\x1b[0m \x1b[0m\x1b[1;33mbattery #staple │ |x",
+		"by blank": "correct horse\n\n│\n│ battery #staple │ |x",
+	} {
+		for _, size := range []int{1, 7, len(text) + 20} {
+			var b bytes.Buffer
+			m := NewMasker(&b, []string{secret})
+			for piece := range slices.Chunk([]byte("│ before "+text+" after\n"), size) {
+				if _, err := m.Write(piece); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := m.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if got := b.String(); got != "│ before *** after\n" {
+				t.Errorf("%s in pieces of %d: %q", name, size, got)
+			}
+		}
+	}
+	for _, other := range []string{
+		"correct horse", "correct horse battery staple", "correct|horse battery #staple │ |x", "correcthorse battery #staple │ |x",
+		"correct " + strings.Repeat(" ", maxBetween) + "horse battery #staple │ |x", "correct\n\x1b[2Jhorse battery #staple │ |x", "correct\n\x1b[", "correct\n\xe2\x94", "correct\n",
+	} {
+		if got := Masked(other, []string{secret, "a\nb"}); got != other {
+			t.Errorf("%q becomes %q", other, got)
+		}
+	}
+	// Of a key of several lines, the last is short.
+	const key = "-----BEGIN KEY-----\nMIIBOwIBAAJBAL\nAbC=\n-----END KEY-----\n"
+	if got := Masked("│ "+strings.ReplaceAll(strings.TrimSpace(key), "\n", "\n│ ")+"\n", []string{key}); got != "│ ***\n" {
+		t.Errorf("of a framed key this is shown: %q", got)
+	}
+}
+
 // However a text is cut, it is masked as in one piece, no secret is left in it, and nothing else is lost.
 func TestMaskerAcrossBorders(t *testing.T) {
 	t.Parallel()

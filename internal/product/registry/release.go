@@ -3,6 +3,7 @@ package registry
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/policy"
@@ -170,17 +171,17 @@ func (s *Service) releaseInput(ctx context.Context, m Module, have []Version, a 
 	}
 	push := map[string]any{"hash": f.commit, "branch": branch, "tag": f.tag, "author": a.Pusher, "message": "", "created_at": nil}
 	old := a.Old
-	if c, err := s.Repositories.CommitAt(ctx, m.Spec.Source.Repository, f.commit); err == nil {
-		push["message"], push["created_at"] = c.Message, c.Committer.When.UnixNano()
-		if (f.tag != "" || strings.Trim(old, "0") == "") && len(c.Parents) > 0 {
-			old = c.Parents[0]
-		}
+	c, err := s.Repositories.CommitAt(ctx, m.Spec.Source.Repository, f.commit)
+	if err != nil {
+		return nil, err
 	}
-	files := []string{}
-	if paths, err := s.Repositories.ChangedPaths(ctx, m.Spec.Source.Repository, old, f.commit); err == nil {
-		files = append(files, paths[:min(len(paths), mostAffected)]...)
+	push["message"], push["created_at"] = c.Message, c.Committer.When.UnixNano()
+	if (f.tag != "" || strings.Trim(old, "0") == "") && len(c.Parents) > 0 {
+		old = c.Parents[0]
 	}
-	push["affected_files"] = files
+	if push["affected_files"], err = s.affected(ctx, m, old, f.commit); err != nil {
+		return nil, err
+	}
 	versions := make([]string, 0, len(have))
 	for _, v := range have {
 		versions = append(versions, v.Version)
@@ -195,4 +196,29 @@ func (s *Service) releaseInput(ctx context.Context, m Module, have []Version, a 
 	return map[string]any{
 		"push": push, "pull_request": nil, "in_progress": []any{}, "request": map[string]any{"timestamp_ns": s.Now().UnixNano()}, "module": module,
 	}, nil
+}
+
+// affected gives the files that a push changes, those of the module's folder first. After a commit that is gone, all files
+// of the new one are in doubt; one empty name stands for more than can be told.
+func (s *Service) affected(ctx context.Context, m Module, old, commit string) ([]string, error) {
+	paths, err := s.Repositories.ChangedPaths(ctx, m.Spec.Source.Repository, old, commit)
+	if fault.Is(err, fault.NotFound) && strings.Trim(old, "0") != "" {
+		paths, err = s.Repositories.ChangedPaths(ctx, m.Spec.Source.Repository, repository.Zero, commit)
+	}
+	if fault.Is(err, fault.TooLarge) {
+		return []string{""}, nil
+	}
+	if err != nil {
+		return nil, fault.Wrap(err, "read which files a push to %s changes", m.Spec.Source.Repository)
+	}
+	own := func(file string) int {
+		if m.Spec.Source.Path == "" || strings.HasPrefix(file, m.Spec.Source.Path+"/") {
+			return 0
+		}
+		return 1
+	}
+	if len(paths) > mostAffected {
+		slices.SortStableFunc(paths, func(a, b string) int { return own(a) - own(b) })
+	}
+	return append([]string{}, paths[:min(len(paths), mostAffected)]...), nil
 }

@@ -232,19 +232,6 @@ func (s *Service) pushedBeside(ctx context.Context, args pushArgs) error {
 	})
 }
 
-// effectOf asks the push policies; usual is what happens where none holds.
-func (s *Service) effectOf(ctx context.Context, stack Stack, args pushArgs, about *ProposalFacts, usual effect) (effect, error) {
-	refs := policy.Refs{Subject: stack.Ref.String(), Labels: stack.Spec.Labels}
-	d, asked, err := s.Policy.Consult(ctx, "push", stack.Space, refs, func() (any, error) { return s.pushInput(ctx, stack, args, about) })
-	if err != nil {
-		return usual, fault.Wrap(err, "ask the push policies")
-	}
-	if !asked {
-		return usual, nil
-	}
-	return effectBy(d), nil
-}
-
 // effectBy reads a decision as Spacelift does: ignore wins, track goes before propose, and what no rule speaks of is
 // ignored. What is denied, or can't be decided, does nothing.
 func effectBy(d policy.Decision) effect {
@@ -418,7 +405,7 @@ func (s *Service) pushLock(ctx context.Context, tx *store.Tx, stack Stack, e eff
 }
 
 // pushInput is Spacelift's shape of a push policy's input.
-func (s *Service) pushInput(ctx context.Context, stack Stack, args pushArgs, about *ProposalFacts) (any, error) {
+func (s *Service) pushInput(ctx context.Context, stack Stack, args pushArgs, about *ProposalFacts, files []string) (any, error) {
 	var open []run.Run
 	err := s.DB.Read(ctx, func(tx *store.Tx) (err error) {
 		open, err = s.inProgress(ctx, tx, stack)
@@ -440,7 +427,7 @@ func (s *Service) pushInput(ctx context.Context, stack Stack, args pushArgs, abo
 	if push["tag"] == args.Ref {
 		push["tag"] = ""
 	}
-	push["affected_files"] = s.affected(ctx, stack.Repository, args.Old, args.New)
+	push["affected_files"] = texts(files)
 	in := map[string]any{"push": push, "stack": of, "in_progress": progress, "pull_request": nil, "request": map[string]any{"timestamp_ns": s.Now().UnixNano()}}
 	if about != nil {
 		in["pull_request"] = proposalInput(args, *about, push)
@@ -455,24 +442,6 @@ func proposalInput(args pushArgs, p ProposalFacts, push map[string]any) map[stri
 		"closed": p.State != "open", "approved": p.Approved, "mergeable": p.Mergeable, "undiverged": p.Undiverged, "labels": texts(p.Labels), "head_owner": p.owner(),
 		"diff": push["affected_files"], "head": push, "base": map[string]any{"branch": p.Target, "hash": p.Base},
 	}
-}
-
-// mostAffected bounds the files of a push that policies see.
-const mostAffected = 10_000
-
-// affected gives the files that changed; those of a commit that comes after none, or after one that is gone, are all in
-// doubt, and a single empty name stands for that.
-func (s *Service) affected(ctx context.Context, repository, old, commit string) []string {
-	if strings.Trim(old, "0") == "" {
-		if c, err := s.Repositories.CommitAt(ctx, repository, commit); err == nil && len(c.Parents) > 0 {
-			old = c.Parents[0]
-		}
-	}
-	paths, err := s.Repositories.ChangedPaths(ctx, repository, old, commit)
-	if err != nil {
-		return []string{}
-	}
-	return texts(paths[:min(len(paths), mostAffected)])
 }
 
 // onBranch tells whether a commit is on the branch that a stack follows.
