@@ -80,6 +80,7 @@ type Registry struct {
 	generation int64
 	changes    atomic.Int64 // how often Changed was told
 	read       atomic.Int64 // how many of them the tables hold
+	readings   atomic.Int64 // how many have begun
 }
 
 type tables struct {
@@ -153,26 +154,30 @@ func (r *Registry) now() *tables {
 	return r.tables.Load()
 }
 
-// Refresh reads what documents declare where it is newer than what is known, and tells whether it was. What can't be read
-// stays as it was, and is tried again.
-func (r *Registry) Refresh() bool {
+// Refresh reads what documents declare where it is newer than what is known. What can't be read stays as it was, and is tried
+// again; who waits for another's reading that has begun since does not read once more.
+func (r *Registry) Refresh() {
 	if r.declared == nil {
-		return false
+		return
 	}
+	asked := r.readings.Load()
 	r.loading.Lock()
 	defer r.loading.Unlock()
+	if r.readings.Load() != asked {
+		return
+	}
+	r.readings.Add(1)
 	changes := r.changes.Load()
 	kinds, generation, err := r.declared(r.generation)
 	if err != nil {
-		return false
+		return
 	}
 	defer r.read.Store(changes)
 	if generation <= r.generation { // less: who asks is in a snapshot of before
-		return false
+		return
 	}
 	r.generation = generation
 	r.tables.Store(tablesOf(append(slices.Clip(r.built), kinds...)))
-	return true
 }
 
 // With gives a registry that knows more kinds, or others of the same names.
@@ -268,7 +273,8 @@ func (r *Registry) List() []Kind {
 // valid for d.
 func (r *Registry) Check(d Document) (Kind, []fault.Detail) {
 	k, ok := r.Lookup(d.APIVersion, d.Kind)
-	if !ok && r.Refresh() { // another server may have taken its declaration
+	if !ok { // another server may have taken its declaration
+		r.Refresh()
 		k, ok = r.Lookup(d.APIVersion, d.Kind)
 	}
 	if !ok {

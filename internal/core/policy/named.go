@@ -27,6 +27,8 @@ var ofPeople = map[string]bool{"login": true, "author": true, "authors": true, "
 // ofPlans are the fields whose content is somebody else's: what a plan says of people is not ours to read.
 var ofPlans = map[string]bool{"terraform": true, "third_party_metadata": true, "changes": true}
 
+const maxPeople = 10_000 // of one input
+
 // named puts logins in place of the ids of people, and names beside them. It changes value.
 func (s *Service) named(ctx context.Context, value any) error {
 	if s.people == nil {
@@ -37,8 +39,11 @@ func (s *Service) named(ctx context.Context, value any) error {
 		ids[id] = true
 		return id
 	})
-	if len(ids) == 0 {
+	switch {
+	case len(ids) == 0:
 		return nil
+	case len(ids) > maxPeople: // whoever brings so many must not have policies see some by their ids
+		return fault.Errorf(fault.TooLarge, "the input of the policies is about %d people, and they take %d; make the change in smaller parts", len(ids), maxPeople)
 	}
 	people, err := s.people(ctx, slices.Sorted(maps.Keys(ids)))
 	if err != nil {

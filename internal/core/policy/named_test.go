@@ -61,6 +61,13 @@ warn[input.run.id] { true }`)
 		if err != nil || again.Examined != 1 || len(again.Changed) != 0 {
 			t.Errorf("again: %+v, %v", again, err)
 		}
+		crowd := make([]string, 10_001)
+		for i := range crowd {
+			crowd[i] = id()
+		}
+		if _, err := b.s.Decide(system(), "approval", "payments", map[string]any{"run": map[string]any{"authors": crowd}}, policy.Refs{}); !fault.Is(err, fault.TooLarge) {
+			t.Errorf("of too many people: %v", err)
+		}
 		broken = fault.Errorf(fault.Unavailable, "the database is away")
 		if _, err := b.s.Decide(system(), "approval", "payments", input, policy.Refs{}); !fault.Is(err, fault.Unavailable) {
 			t.Errorf("where nobody can be read: %v", err)

@@ -233,14 +233,14 @@ func prepare(input any) (raw []byte, value any, err error) {
 // ask gives the votes of policies over one input, in their order; it puts people's logins into that. They are asked from the root down, so that neither the
 // number nor the time of a space's policies keeps one above from being asked.
 func (s *Service) ask(ctx context.Context, asked []attached, value any) ([]Vote, error) {
+	if err := s.named(ctx, value); err != nil {
+		return nil, err
+	}
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
-	}
-	if err := s.named(ctx, value); err != nil {
-		return nil, err
 	}
 	input, err := ast.InterfaceToValue(value)
 	if err != nil {
