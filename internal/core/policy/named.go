@@ -25,7 +25,7 @@ func (s *Service) Names(people func(ctx context.Context, ids []string) (map[stri
 var ofPeople = map[string]bool{"login": true, "author": true, "authors": true, "username": true, "triggered_by": true, "locked_by": true}
 
 // ofPlans are the fields whose content is somebody else's: what a plan says of people is not ours to read.
-var ofPlans = map[string]bool{"terraform": true, "third_party_metadata": true, "changes": true}
+var ofPlans = map[string]bool{"terraform": true, "kubernetes": true, "pulumi": true, "ansible": true, "third_party_metadata": true, "changes": true}
 
 const maxPeople = 10_000 // of one input
 

@@ -204,7 +204,7 @@ func (s *Service) decide(ctx context.Context, at, space string, asked []attached
 	return d, s.record(ctx, d, kept)
 }
 
-// Seen gives an input as policies see it.
+// Seen gives an input as it is recorded: without what is sensitive, and with ids of people.
 func Seen(input any) (value any, err error) {
 	_, value, err = prepare(input)
 	return value, err
