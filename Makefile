@@ -197,7 +197,7 @@ bench-git: build ## figures of hosted git, beside git's own server program; see 
 bench-catalog: build ## figures of the catalog at 100,000 entities (N=1000000: ten times that), on SQLite and PostgreSQL
 	$(GO) run ./test/bench -n $(or $(N),100000) catalog
 
-bench-stack: build engine ## figures of stacks' runs, beside the bare engine
+bench-stack: build engine provider ## figures of stacks' runs, beside the bare engine
 	$(GO) run ./test/bench stack
 
 lint: ## vet, format, the linters of .golangci.yml, the portal's types and format

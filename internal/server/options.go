@@ -184,7 +184,7 @@ const (
 func Defaults() Options {
 	return Options{Listen: "127.0.0.1:8080", AppDomains: "localhost", Data: "", LogLevel: "info", LogFormat: "text", Executor: processExecutor, Download: true, StepMemory: 16, StepTime: 12 * time.Hour, Drain: 10 * time.Second, Grace: repository.DefaultGrace,
 		HookKeep: 14 * 24 * time.Hour, HookSpace: 1024, CloneCache: repository.DefaultCache >> 30, PushLimit: 2 << 10, FileLimit: 512, ObjectSize: 5 << 10, LargeTotal: 50 << 10,
-		ProviderMirror: mirrorOff, ProviderSpace: 20, PushRuns: 500}
+		ProviderMirror: mirrorOn, ProviderSpace: 20, PushRuns: 500}
 }
 
 // limits are what repositories take.

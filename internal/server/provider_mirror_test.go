@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,6 +110,28 @@ func TestRunsTakeProvidersFromTheMirror(t *testing.T) {
 				t.Fatal(err)
 			}
 			g.wantRun(until(t, g.admin, run.ID, ended), "finished", "applied")
+			if log := g.log(run.ID, "apply"); strings.Contains(log, "Initializing") != (g.jobs(run.ID)["show"].Kind != "") {
+				t.Errorf("to read and to apply, it is prepared otherwise:\n%s", log) // it is fetched by the first one: that may get an archive
+			}
+			// With a lock file that has the hash of what is shared, the runs after the next need no init at all.
+			n, err := packages.ParseName(registryOf[p.Name] + "/hashicorp/time")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, inits := range []int{1, 0, 0} {
+				commit = g.push("alice", "crew/"+name, map[string]string{
+					"infra/.terraform.lock.hcl": fmt.Sprintf("provider %q {\n  version     = %q\n  constraints = \"~> 0.14\"\n  hashes = [\n    %q,\n  ]\n}\n", n, timeVersion, g.house.Mirror.Packages.Hash(n, timeVersion)),
+					"infra/main.tf":             timeInfra + "# " + commit + "\n",
+				})
+				again := g.rests(g.stackRun(name, commit))
+				g.wantRun(again, "finished", "nothing to change")
+				if log := g.log(again.ID, "plan"); strings.Count(log, "Initializing the backend") != inits {
+					t.Errorf("there are not %d inits:\n%s", inits, log)
+				}
+				if keys := slices.Sorted(maps.Keys(g.jobs(again.ID))); !slices.Equal(keys, []string{"judge", "plan"}) {
+					t.Errorf("the steps are %v", keys)
+				}
+			}
 			// A lock file of another system has no hash for what is shared; the archive is taken then.
 			commit = g.push("alice", "crew/"+name, map[string]string{"infra/.terraform.lock.hcl": lockOfAnother(g, registryOf[p.Name])})
 			g.wantRun(g.rests(g.stackRun(name, commit)), "finished", "nothing to change")

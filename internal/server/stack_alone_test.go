@@ -50,7 +50,7 @@ func TestAPlanWithoutProvidersNeedsNoPreparing(t *testing.T) {
 				t.Errorf("round %d: the steps are %v", round, keys)
 			}
 			if log := g.log(id, "plan"); strings.Count(log, "Initializing the backend") != 1 {
-				t.Errorf("round %d: the engine was prepared more than once:\n%s", round, log)
+				t.Errorf("round %d: the engine was not prepared once:\n%s", round, log)
 			}
 			if _, err := g.act("bob", id, "confirm"); err != nil {
 				t.Fatal(err)
@@ -62,6 +62,53 @@ func TestAPlanWithoutProvidersNeedsNoPreparing(t *testing.T) {
 			if got, want := g.output("net", "made"), []string{`"net"`, `"other"`}[round]; got != want {
 				t.Errorf("round %d: the output is %s, want %s", round, got, want)
 			}
+		}
+	})
+}
+
+// TestAStackNeedsNoSecondInit has what an init has left taken by the runs after it, as long as the engine needs no more.
+func TestAStackNeedsNoSecondInit(t *testing.T) {
+	eachGround(t, true, func(t *testing.T, g *ground) {
+		part := "variable \"name\" { type = string }\nresource \"terraform_data\" \"it\" { input = var.name }\n"
+		plain := "variable \"name\" { type = string }\nmodule \"part\" {\n  source = \"./part\"\n  name = \"%s\"\n}\n"
+		more := "module \"other\" {\n  source = \"./other\"\n  name = \"o\"\n}\n"
+		init := "  environment: [{name: TF_CLI_ARGS_init, value: -upgrade}]\n"
+		for _, c := range []struct {
+			name, main, spec, state, reason string
+			inits                           int
+			says                            string
+		}{
+			{"the first", fmt.Sprintf(plain, "a"), "", "unconfirmed", "1 to create", 1, ""},
+			{"another value", fmt.Sprintf(plain, "b"), "", "unconfirmed", "1 to create", 0, "the last init"},
+			{"another module", fmt.Sprintf(plain, "c") + more, "", "unconfirmed", "2 to create", 1, "roadbed: it does"},
+			{"the same ones", fmt.Sprintf(plain, "d") + more, "", "unconfirmed", "2 to create", 0, "the last init"},
+			{"one less", fmt.Sprintf(plain, "e"), "", "unconfirmed", "1 to create", 0, "the last init"},
+			{"one that is broken", fmt.Sprintf(plain, "f") + "output \"x\" { value = nothing }\n", "", "failed", "planning: ", 0, "nothing"},
+			{"arguments of an init", fmt.Sprintf(plain, "g"), init, "unconfirmed", "1 to create", 1, ""},
+			{"after it", fmt.Sprintf(plain, "h"), "", "unconfirmed", "1 to create", 0, "the last init"},
+		} {
+			commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": c.main, "infra/part/all.tf": part, "infra/other/all.tf": part})
+			g.apply(stackDocument("net", c.spec))
+			id := g.stackRun("net", commit)
+			g.wantRun(g.rests(id), c.state, c.reason)
+			log := g.log(id, "plan")
+			if n := strings.Count(log, "Initializing the backend"); n != c.inits || !strings.Contains(log, c.says) {
+				t.Errorf("%s: there were %d inits, want %d, with %q:\n%s", c.name, n, c.inits, c.says, log)
+			}
+			if strings.Contains(log, "Module not installed") {
+				t.Errorf("%s: what the engine finds to be missing is told as if it stayed so:\n%s", c.name, log)
+			}
+			if c.state == "unconfirmed" {
+				if _, err := g.act("alice", id, "discard"); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		commit := g.push("alice", "crew/net", map[string]string{"infra/zz_override.tf": "terraform {\n  backend \"local\" {}\n}\n"})
+		id := g.stackRun("net", commit)
+		g.wantRun(g.rests(id), "failed", "planning: ")
+		if log := g.log(id, "plan"); !strings.Contains(log, "names a backend or a cloud") {
+			t.Errorf("another backend is taken:\n%s", log)
 		}
 	})
 }
@@ -81,7 +128,11 @@ init)
 plan)
   echo PK > "$ROADBED_WORK/plan.bin"
   for dir in "$TF_DATA_DIR" "$TF_DATA_DIR/providers" "$ROADBED_WORK" . /tmp; do echo bad > "$dir/spoilt"; done
-  [ ! -e lie ] || echo yes > "$ROADBED_WORK/alone"
+  if [ -e lie ]; then
+    cat lie > "$ROADBED_WORK/links"
+    : > "$ROADBED_WORK/.terraform.lock.hcl"
+    echo yes > "$ROADBED_WORK/alone"
+  fi
   exit 2
   ;;
 show)
@@ -116,11 +167,22 @@ func TestAPlanOfAProviderIsReadWithItAndWithNothingElse(t *testing.T) {
 		if _, err := g.act("alice", id, "discard"); err != nil {
 			t.Fatal(err)
 		}
-		commit := g.push("alice", "crew/net", map[string]string{"infra/lie": "\n"})
+		commit := g.push("alice", "crew/net", map[string]string{"infra/lie": ""})
 		id = g.stackRun("net", commit)
 		g.wantRun(g.rests(id), "failed", "planning: ")
-		if log := g.log(id, "plan"); !strings.Contains(log, "TF_DATA_DIR") { // it has nothing of the planning
+		if log := g.log(id, "plan"); !strings.Contains(log, "there is no provider") { // it has nothing of the planning
 			t.Errorf("a plan that was said to need no provider is read:\n%s", log)
+		}
+		for _, lie := range []string{"../../../work/engine/providers/spoilt\n", "registry.opentofu.org/a/b/1.0.0/linux_amd64\n"} {
+			commit = g.push("alice", "crew/net", map[string]string{"infra/lie": lie})
+			id = g.stackRun("net", commit)
+			g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+			if _, there := g.jobs(id)["show"]; !there {
+				t.Errorf("a plan that was said to need %q is read with that", lie)
+			}
+			if _, err := g.act("alice", id, "discard"); err != nil {
+				t.Fatal(err)
+			}
 		}
 		id = g.stack("web", "# nothing\n", "  engine: {name: terraform, version: 99.0.0}\n")
 		g.wantRun(g.rests(id), "failed", "there is no Terraform 99.0.0 here")

@@ -51,6 +51,7 @@ var parts = []part{
 	{"swept", "catalog", sweptFigures},
 	{"polled", "catalog", polledFigures},
 	{"run", "stack", stackFigures},
+	{"provider", "stack", providerFigures},
 	{"stacks", "stack", manyStackFigures},
 	{"plan", "stack", largePlanFigures},
 	{"sets", "stack", setFigures},

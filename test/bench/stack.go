@@ -44,12 +44,18 @@ func stackFigures(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.stop()
+	return b.besideBare(ctx, s, "stack", manyResources(stackResources), "")
+}
+
+// besideBare runs rounds of both sides, and shows what they took. The engine that is bare has a configuration of its own, or
+// none.
+func (b *bench) besideBare(ctx context.Context, s *server, name, resources, configuration string) error {
 	engine, err := enginePath(ctx)
 	if err != nil {
 		return err
 	}
-	files := map[string]string{"main.tf": manyResources(stackResources)}
-	bare := &bareEngine{program: engine, dir: filepath.Join(b.dir, "bare"), files: files}
+	files := map[string]string{"main.tf": resources}
+	bare := &bareEngine{program: engine, dir: filepath.Join(b.dir, "bare"), files: files, configuration: configuration}
 	runs := &stackRuns{api: s.api, steps: map[string]spread{}}
 	if err := runs.prepare(ctx, b.dir, files); err != nil {
 		return err
@@ -57,7 +63,7 @@ func stackFigures(ctx context.Context, b *bench) error {
 	const warming = 2 // rounds that are not counted
 	for round := range warming + stackRounds {
 		if round == warming {
-			*bare = bareEngine{program: bare.program, dir: bare.dir, files: files}
+			bare.planned, bare.applied = nil, nil
 			*runs = stackRuns{api: s.api, reviewers: runs.reviewers, steps: map[string]spread{}}
 		}
 		for _, side := range turn(round, 2) {
@@ -67,14 +73,14 @@ func stackFigures(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	bare.planned.show("stack_bare_plan")
-	runs.unconfirmed.show("stack_unconfirmed")
-	b.most("stack_unconfirmed_to_bare", runs.unconfirmed.ratio(bare.planned), 1.15, "x")
-	bare.applied.show("stack_bare_apply")
-	runs.finished.show("stack_finished")
-	b.most("stack_finished_to_bare", runs.finished.ratio(bare.applied), 1.15, "x")
-	for _, name := range runs.order {
-		figure("stack_"+name+"_p50", runs.steps[name].at(0.5), "ms")
+	bare.planned.show(name + "_bare_plan")
+	runs.unconfirmed.show(name + "_unconfirmed")
+	b.most(name+"_unconfirmed_to_bare", runs.unconfirmed.ratio(bare.planned), 1.15, "x")
+	bare.applied.show(name + "_bare_apply")
+	runs.finished.show(name + "_finished")
+	b.most(name+"_finished_to_bare", runs.finished.ratio(bare.applied), 1.15, "x")
+	for _, part := range runs.order {
+		figure(name+"_"+part+"_p50", runs.steps[part].at(0.5), "ms")
 	}
 	return nil
 }
@@ -99,6 +105,7 @@ func manyResources(n int) string {
 // bareEngine is the engine as one runs it at home.
 type bareEngine struct {
 	program, dir     string
+	configuration    string // a file of the engine's own; "" for none
 	files            map[string]string
 	planned, applied spread
 }
@@ -153,6 +160,9 @@ func (e *bareEngine) run(ctx context.Context, args ...string) error {
 	c := exec.CommandContext(ctx, e.program, args...)
 	c.Dir, c.Stdout, c.Stderr = e.dir, said, said
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + e.dir, "CHECKPOINT_DISABLE=1", "TF_IN_AUTOMATION=1"}
+	if e.configuration != "" {
+		c.Env = append(c.Env, "TF_CLI_CONFIG_FILE="+e.configuration)
+	}
 	if err := c.Run(); err != nil {
 		told, _ := os.ReadFile(said.Name()) // what it says is for the message alone
 		return fmt.Errorf("the bare engine's %s: %w\n%s", args[0], err, told)

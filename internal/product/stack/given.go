@@ -25,6 +25,7 @@ type Given struct {
 	File     string            `json:"file,omitempty"`     // of the repository, which had a say
 	Engine   EngineChoice      `json:"engine,omitzero"`    // which runs it
 	Mirror   *Mirror           `json:"mirror,omitempty"`   // from which its engine takes providers; nil for their registries
+	Init     *Init             `json:"init,omitempty"`     // by which its engine needs none of its own; nil where it does
 	Wrong    string            `json:"wrong,omitempty"`    // why the run can't begin
 	Warnings []string          `json:"warnings,omitempty"`
 	Asked    bool              `json:"asked,omitempty"` // approval policies are asked before the run begins
@@ -72,6 +73,7 @@ type Environment struct {
 
 	asks   asks
 	mirror *Mirror
+	init   *Init
 }
 
 // combine lays contexts, in their order, what the repository says and what the stack's document says over one another.
@@ -288,7 +290,7 @@ func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) 
 	p.aside = aside
 	p.given = Given{
 		Hooks: map[string][]Hook{}, Contexts: map[string]int64{}, Labels: stack.Spec.Labels, File: p.env.File, Wrong: p.env.Wrong, Warnings: p.env.Warnings,
-		Engine: p.env.Engine, Mirror: p.env.mirror, Asked: asked, Takes: takes,
+		Engine: p.env.Engine, Mirror: p.env.mirror, Init: p.env.init, Asked: asked, Takes: takes,
 	}
 	for phase, hooks := range p.env.Hooks {
 		if len(hooks) > 0 {
@@ -316,9 +318,15 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 		return e, nil, err
 	}
 	var contexts []attachment
+	var last *Init
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		if contexts, err = attached(ctx, tx, stack, up); err != nil {
 			return err
+		}
+		if stack.Spec.Vendor.Word() == vendorEngine && commit != "" {
+			if last, err = lastInit(ctx, tx, stack); err != nil {
+				return err
+			}
 		}
 		for i := range contexts[:min(len(contexts), mostContexts)] {
 			why := contexts[i].Why
@@ -363,7 +371,7 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 			return e, nil, fault.Wrap(err, "read which engine %s wants", e.Path)
 		}
 	}
-	e.mirror = s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
+	e.init, e.mirror = last, s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
 	return e, up, s.choose(ctx, &e, files, stack.Spec.WorkerPool != "")
 }
 

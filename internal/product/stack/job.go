@@ -99,65 +99,6 @@ export TF_HTTP_PASSWORD="$ROADBED_TOKEN" TF_HTTP_ADDRESS="$ROADBED_URL$ROADBED_S
 export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_ADDRESS"
 `
 
-// prepare makes the engine find its backend. What the repository says of a backend is overridden: state is kept here.
-// A repository can override that in turn, so what the engine has made of it all is looked at: a backend that is ours
-// has nothing configured, since its addresses come from the environment.
-const prepare = initialize + ours
-
-// initialize and ours are its halves: what of hooks runs between them and a plan is followed by ours once more.
-const initialize = `
-roadbed_phase init
-GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -reconfigure
-`
-
-const ours = `
-ours= within=
-if [ -f "$TF_DATA_DIR/terraform.tfstate" ]; then
-  while IFS= read -r line; do
-    case $within$line in
-    *'"type": "http"'*) ours=yes ;;
-    *'"config": {') within=in ;;
-    in*': null' | in*': null,') ;;
-    in*'"'*) ours= && break ;;
-    in*'}'*) within= ;;
-    esac
-  done < "$TF_DATA_DIR/terraform.tfstate"
-fi
-if [ -z "$ours" ]; then
-  echo "an override file of the repository (override.tf, *_override.tf and the like) names a backend or a cloud; take that out: the platform keeps the state" >&2
-  exit 91
-fi
-`
-
-// planScript also tells whether OpenTofu was alone: where it has fetched no provider, it needs no preparing to read its
-// plan, nor to apply it. A plan that the configuration has encrypted is read with the configuration. Programs of the
-// repository may tell so too; then what needs a provider fails for want of it.
-const planScript = begin + backend + prepare + planAlone + planIt + planMark + phaseDone
-
-const planAlone = `
-alone=
-if [ ! -d "$TF_DATA_DIR/providers" ]; then
-  swift
-  case "${ROADBED_ENGINE_IS:-}" in
-  "OpenTofu "* | "Terraform "*) alone=yes ;;
-  esac
-fi
-`
-
-const planIt = `
-roadbed_phase plan
-code=0
-"$ROADBED_ENGINE" plan -input=false -no-color -lock-timeout=60s -detailed-exitcode $ROADBED_PLAN_ARGS -out="$ROADBED_WORK/plan.bin" || code=$?
-case $code in 0|2) ;; *) exit $code ;; esac
-`
-
-const planMark = `
-IFS= read -r magic < "$ROADBED_WORK/plan.bin" || :
-case "$alone $magic" in
-"yes PK"*) echo yes > "$ROADBED_WORK/alone" ;;
-esac
-`
-
 // showScript tells what is in a plan, in a folder that nothing of the planning has touched: what programs did there,
 // such as those of external data, can't change what is judged and reviewed. showAlone does so where the engine was alone,
 // in a sandbox of the same step: a plan holds all of the configuration.
@@ -170,7 +111,15 @@ roadbed_phase show
 ` + showIt + askInfracost + phaseDone
 	showAlone = `set -eu
 trap : TERM # as above
-export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
+` + linking + `
+if [ ! -s links ]; then
+  export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
+elif command -v infracost >/dev/null 2>&1; then
+  exit 0 # a step that has what the stack gives it asks that
+elif ! linking < links; then
+  echo "roadbed: a provider of this plan is not shown here any more; another step fetches it to read the plan"
+  exit 0
+fi
 ` + showIt
 	showIt = `"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
 `
@@ -184,14 +133,6 @@ const applyScript = applyBegin + begin + backend + applyPrepare + applyIt + phas
 const applyBegin = `rm -rf errored.tfstate
 roadbed_into=$PWD
 ` + leaving
-
-const applyPrepare = `
-if [ -n "$ROADBED_ALONE" ] && [ ! -e .terraform.lock.hcl ]; then
-  swift
-else
-` + prepare + `
-fi
-`
 
 const applyIt = `
 roadbed_phase apply
@@ -223,22 +164,23 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	in.Upload.chosen(replanOf(r)).planArgs(&job)
 	job.Outputs = []worker.Output{
 		{Name: "plan", Path: "/work/plan.bin", Kind: "file", MaxBytes: 256 << 20},
-		{Name: outputAlone, Path: "/work/alone", Kind: "text", MaxBytes: 16, Optional: true}, engineSaid,
+		engineSaid,
 		{Name: outputLock, Path: "/work/" + in.lockPath(), Kind: worker.OutputFile, MaxBytes: 16 << 20, Optional: true},
 	}
+	job.Outputs = append(job.Outputs, initOutputs()...)
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
+	in.Given.Init.give(&job)
 	job.Then = &worker.Then{
-		If: outputAlone, Argv: []string{"/bin/sh", "-c", showAlone}, Takes: []string{"plan.bin"}, Tools: job.Tools, Outputs: []worker.Output{planJSON},
+		If: outputAlone, Argv: []string{"/bin/sh", "-c", showAlone}, Takes: []string{"plan.bin", "links", lockFile}, Tools: job.Tools, Outputs: []worker.Output{planJSON},
 		Files: []worker.File{{Path: "engine.rc", Content: engineConfig, Mode: 0o600}}, Env: map[string]string{},
 	}
+	job.Then.Outputs[0].Optional = true // see showAlone
 	for _, name := range []string{"TF_IN_AUTOMATION", "TF_CLI_CONFIG_FILE", "CHECKPOINT_DISABLE", "ROADBED_WORK", "ROADBED_ENGINE_MEMORY"} {
 		job.Then.Env[name] = job.Env[name]
 	}
+	job.Then.Env["TF_DATA_DIR"] = "/work/engine"
 	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Pool: in.Pool, Job: job}
 }
-
-// outputAlone is where a plan step says that its plan is read and applied by the engine alone. Then it gives planJSON, too.
-const outputAlone = "alone"
 
 // planJSON is what is in a plan, as the engine tells it.
 var planJSON = worker.Output{Name: "plan-json", Path: "/work/plan.json", Kind: "file", MaxBytes: 256 << 20}
@@ -271,6 +213,8 @@ func (in Input) lockPath() string { return path.Join("source", in.Path, lockFile
 type made struct {
 	plan   string // digest
 	alone  bool
+	links  string // providers that are linked to; see linking
+	init   *Init  // of the plan before; nil for none
 	engine string // as it calls itself; "" when it is not known
 	held   string // digest of what the platform keeps for the tool; "" for nothing
 	delete string // digest of what is deleted besides, by what was judged; "" for nothing
@@ -278,11 +222,15 @@ type made struct {
 }
 
 func madeBy(plan *run.Step) made {
-	return made{
-		plan: plan.Result.Artifacts["plan"].Digest, alone: strings.TrimSpace(plan.Result.Outputs[outputAlone]) == "yes",
-		engine: strings.TrimSpace(plan.Result.Outputs[OutputEngine]),
-		lock:   plan.Result.Artifacts[outputLock].Digest,
+	said := func(output string) string { return strings.TrimSpace(plan.Result.Outputs[output]) }
+	m := made{
+		plan: plan.Result.Artifacts["plan"].Digest, alone: said(outputAlone) == "yes" && said(outputAfresh) == "",
+		engine: said(OutputEngine), lock: plan.Result.Artifacts[outputLock].Digest,
 	}
+	if m.alone {
+		m.links = said(outputLinks)
+	}
+	return m
 }
 
 // madeIn gives what the steps of a round have left so far.
@@ -307,7 +255,7 @@ func (m made) take(in Input, job *worker.Job) {
 	if job.Env["ROADBED_ALONE"] = ""; m.alone {
 		job.Env["ROADBED_ALONE"] = "yes"
 	}
-	job.Env["ROADBED_ENGINE_PLANNED"] = m.engine
+	job.Env["ROADBED_LINKS"], job.Env["ROADBED_ENGINE_PLANNED"] = m.links, m.engine
 }
 
 // showStep reads no state: its token lets it install modules and providers, and nothing else.

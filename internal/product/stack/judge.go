@@ -25,6 +25,7 @@ type JudgeInput struct {
 	Plan string `json:"plan"` // digest of the plan as JSON
 	// Third is what other programs say of the plan, such as infracost: name → digest of its JSON.
 	Third map[string]string `json:"third,omitempty"`
+	Init  *Init             `json:"init,omitempty"` // what is kept for the next run
 }
 
 // Handlers gives the platform steps of this room.
@@ -99,6 +100,9 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 		}
 	}
 	out, err := json.Marshal(v)
+	if err == nil {
+		err = s.keepInit(ctx, stack, in.Init)
+	}
 	return worker.Result{Data: out, Message: plan.Summary.String()}, err
 }
 

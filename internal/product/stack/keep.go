@@ -118,6 +118,9 @@ func heldFor(v *run.View, n int) (m made) {
 	if step := v.Step(stepKey("state", n)); step != nil && json.Unmarshal(step.Result.Data, &told) == nil {
 		m.held = told.Held
 	}
+	if plan := v.Step(stepKey("plan", n-1)); n > 1 && plan != nil && plan.State == run.StepSucceeded {
+		m.init = initOf(plan)
+	}
 	return m
 }
 

@@ -109,7 +109,13 @@ func (in Input) tool() tool {
 // engineTool is OpenTofu and Terraform.
 type engineTool struct{}
 
-func (engineTool) planStep(r *run.Run, in Input, _ made, n int) run.Step { return planStep(r, in, n) }
+func (engineTool) planStep(r *run.Run, in Input, m made, n int) run.Step {
+	if m.init != nil {
+		in.Given.Init = m.init
+	}
+	return planStep(r, in, n)
+}
+
 func (engineTool) showStep(r *run.Run, in Input, m made, n int) *run.Step {
 	step := showStep(r, in, m, n)
 	return &step

@@ -73,6 +73,15 @@ CREATE TABLE stack_waits (
 );
 CREATE INDEX stack_waits_upstream ON stack_waits (upstream);
 
+CREATE TABLE stack_inits ( -- what the last init of an engine has left, for the next run
+  stack TEXT PRIMARY KEY,
+  space TEXT NOT NULL,
+  engine TEXT NOT NULL,  -- as it calls itself
+  backend TEXT NOT NULL, -- as it remembers it
+  modules TEXT NOT NULL, -- where they are; '' for none
+  links TEXT NOT NULL    -- providers that it linked to, by line
+);
+
 CREATE TABLE stack_graph (edit BIGINT NOT NULL); -- one row, which is taken by who adds a dependency
 INSERT INTO stack_graph (edit) VALUES (0);
 
