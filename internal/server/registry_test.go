@@ -147,7 +147,9 @@ func TestAModuleIsTestedAndUsedByAStack(t *testing.T) {
 		if err := g.admin.Do(t.Context(), "DELETE", "/entities/policy/default/four-eyes", nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		g.push("alice", "crew/net", moduleFiles())
+		files := moduleFiles() // applying reads a file of the module again
+		files["main.tf"] = strings.Replace(moduleMain, "input = var.name\n", "input            = var.name\n  triggers_replace = file(\"${path.module}/README.md\")\n", 1)
+		g.push("alice", "crew/net", files)
 		g.apply(moduleDocument("net", ""))
 		g.tag("net", "v1.0.0")
 		v := g.version("net", "1.0.0")

@@ -44,17 +44,16 @@ func stackFigures(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.stop()
-	return b.besideBare(ctx, s, "stack", manyResources(stackResources), "")
+	return b.besideBare(ctx, s, "stack", map[string]string{"main.tf": manyResources(stackResources)}, "")
 }
 
 // besideBare runs rounds of both sides, and shows what they took. The engine that is bare has a configuration of its own, or
 // none.
-func (b *bench) besideBare(ctx context.Context, s *server, name, resources, configuration string) error {
+func (b *bench) besideBare(ctx context.Context, s *server, name string, files map[string]string, configuration string) error {
 	engine, err := enginePath(ctx)
 	if err != nil {
 		return err
 	}
-	files := map[string]string{"main.tf": resources}
 	bare := &bareEngine{program: engine, dir: filepath.Join(b.dir, "bare"), files: files, configuration: configuration}
 	runs := &stackRuns{api: s.api, steps: map[string]spread{}}
 	if err := runs.prepare(ctx, b.dir, files); err != nil {

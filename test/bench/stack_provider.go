@@ -18,8 +18,8 @@ import (
 // The provider that `make provider` builds.
 const nullVersion = "3.2.1"
 
-// providerFigures measures what stackFigures does, of 50 resources of a provider. The platform's mirror has it; the engine
-// that is bare finds it unpacked in a folder, so that it fetches nothing either.
+// providerFigures measures what stackFigures does, of 50 resources of a provider, which the repository's lock file names. The
+// platform's mirror has it; the engine that is bare finds it unpacked in a folder, so that it fetches nothing either.
 func providerFigures(ctx context.Context, b *bench) error {
 	cache, err := os.UserCacheDir()
 	if err != nil {
@@ -71,5 +71,23 @@ func providerFigures(ctx context.Context, b *bench) error {
 	for i := range stackResources {
 		fmt.Fprintf(&resources, "resource \"null_resource\" \"part%d\" {\n  triggers = { name = \"part %d\", size = \"%d\" }\n}\n", i, i, i*i)
 	}
-	return b.besideBare(ctx, s, "provider", resources.String(), configuration)
+	files := map[string]string{"main.tf": resources.String()}
+	engine, err := enginePath(ctx)
+	if err != nil {
+		return err
+	}
+	locking := &bareEngine{program: engine, dir: filepath.Join(b.dir, "locking"), files: files, configuration: configuration}
+	if err := locking.fresh(); err != nil {
+		return err
+	}
+	if err := locking.run(ctx, "init", "-input=false", "-no-color"); err != nil {
+		return err
+	}
+	const lock = ".terraform.lock.hcl"
+	locked, err := os.ReadFile(filepath.Join(locking.dir, lock))
+	if err != nil {
+		return err
+	}
+	files[lock] = string(locked)
+	return b.besideBare(ctx, s, "provider", files, configuration)
 }
