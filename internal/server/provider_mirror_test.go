@@ -132,8 +132,17 @@ func TestRunsTakeProvidersFromTheMirror(t *testing.T) {
 					t.Errorf("the steps are %v", keys)
 				}
 			}
+			// What was linked to is in nobody's way where it is needed no more.
+			dir := filepath.Join(g.dir, "alice", "crew", name)
+			g.do("alice", dir, "rm", "--quiet", "infra/.terraform.lock.hcl")
+			commit = g.push("alice", "crew/"+name, map[string]string{"infra/main.tf": "variable \"name\" {}\nresource \"terraform_data\" \"it\" {\n  input = var.name\n}\n"})
+			gone := g.rests(g.stackRun(name, commit))
+			g.wantRun(gone, "unconfirmed", "1 to create")
+			if _, err := g.act("alice", gone.ID, "discard"); err != nil {
+				t.Fatal(err)
+			}
 			// A lock file of another system has no hash for what is shared; the archive is taken then.
-			commit = g.push("alice", "crew/"+name, map[string]string{"infra/.terraform.lock.hcl": lockOfAnother(g, registryOf[p.Name])})
+			commit = g.push("alice", "crew/"+name, map[string]string{"infra/main.tf": timeInfra, "infra/.terraform.lock.hcl": lockOfAnother(g, registryOf[p.Name])})
 			g.wantRun(g.rests(g.stackRun(name, commit)), "finished", "nothing to change")
 		}
 		if n := r.Count(); n != hosts { // the registry of each engine is another

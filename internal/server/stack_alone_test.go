@@ -129,8 +129,8 @@ plan)
   echo PK > "$ROADBED_WORK/plan.bin"
   for dir in "$TF_DATA_DIR" "$TF_DATA_DIR/providers" "$ROADBED_WORK" . /tmp; do echo bad > "$dir/spoilt"; done
   if [ -e lie ]; then
-    cat lie > "$ROADBED_WORK/links"
-    : > "$ROADBED_WORK/.terraform.lock.hcl"
+    cat lie > "$ROADBED_WORK/engine.links"
+    : > "$ROADBED_WORK/engine.lock"
     echo yes > "$ROADBED_WORK/alone"
   fi
   exit 2

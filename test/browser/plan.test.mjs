@@ -81,6 +81,10 @@ resource "terraform_data" "subnet" {
   };
 };
 
+const continent = {
+  'main.tf': Array.from({ length: 10 }, (_, i) => `resource "terraform_data" "zone${i}" {\n  count = 1000\n  input = "zone ${i}, part \${count.index}"\n}\n`).join(''),
+};
+
 const fleet = {
   'main.tf': `resource "terraform_data" "node" {
   for_each = toset([for i in range(600) : format("n%03d", i)])
@@ -297,6 +301,26 @@ chapter('a plan of hundreds of resources is searched, filtered and read to its e
   await alice.getByRole('option', { name: 'spare (25)' }).click();
   await alice.getByText('module.spare.terraform_data.node["s024"]', { exact: true }).waitFor();
   assert.equal(await alice.getByRole('group').filter({ hasText: 'terraform_data.node' }).count(), 25);
+});
+
+chapter('a plan of ten thousand resources is searched and read to its end as one of a few is', async () => {
+  await push('continent', continent);
+  await server.api('POST', '/apply', { documents: stack('continent'), source: 'test' });
+  await review('continent');
+  const list = alice.getByRole('region', { name: 'Changes', exact: true });
+  await list.getByText('terraform_data.zone0[0]', { exact: true }).waitFor({ timeout: minute });
+  await alice.getByText(/^10,?000 created$/).first().waitFor();
+  assert.ok((await list.getByRole('group').count()) < 100, 'only what is in sight is drawn');
+  await told.sound(alice, 'a plan of ten thousand');
+  await pictures(alice, 'plan-huge');
+  await list.focus();
+  await alice.keyboard.press('End');
+  const last = list.getByRole('group').filter({ hasText: 'terraform_data.zone9[999]' });
+  await last.getByText('terraform_data.zone9[999]', { exact: true }).click();
+  await last.getByRole('row', { name: /^input\s+zone 9, part 999$/ }).waitFor();
+  await alice.getByLabel('Filter by address or type').fill('[777]');
+  await alice.getByText('terraform_data.zone4[777]', { exact: true }).waitFor();
+  assert.equal(await alice.getByRole('group').filter({ hasText: 'terraform_data.zone' }).count(), 10);
 });
 
 chapter('a task is run, and drift looked for and reconciled', async () => {

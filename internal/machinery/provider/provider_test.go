@@ -3,7 +3,9 @@ package provider_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -335,4 +337,30 @@ func FuzzParseFile(f *testing.F) {
 			t.Fatalf("%q is %v", file, p)
 		}
 	})
+}
+
+func TestARegistryThatDoesNotAnswerIsLeftAloneForAWhile(t *testing.T) {
+	t.Parallel()
+	r := registry(t)
+	transport, dials, now := r.Transport(), 0, time.Now()
+	dial := transport.DialContext
+	transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		dials++
+		return dial(ctx, network, address)
+	}
+	r.Close()
+	s := open(t, t.TempDir(), r, func(o *provider.Options) {
+		o.HTTP, o.Now = transport, func() time.Time { return now }
+	})
+	for _, c := range []struct {
+		after time.Duration
+		dials int
+		says  string
+	}{{0, 1, "refused"}, {59 * time.Second, 1, "it is asked again"}, {time.Second, 2, "refused"}} {
+		now = now.Add(c.after)
+		_, err := s.Versions(t.Context(), name(t, host+"/acme/thing"))
+		if !fault.Is(err, fault.Unavailable) || dials != c.dials || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("after %s, %d dials: %v", c.after, dials, err)
+		}
+	}
 }

@@ -42,6 +42,7 @@ type Store struct {
 	lock     sync.Mutex   // guards what follows
 	records  map[string]Record
 	services map[string]service // of registries, by host
+	silent   map[string]silence // by host
 }
 
 // Record is what is known of a package that is kept.
@@ -75,7 +76,7 @@ func Open(o Options) (*Store, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Store{Options: o, records: map[string]Record{}, services: map[string]service{}}
+	s := &Store{Options: o, records: map[string]Record{}, services: map[string]service{}, silent: map[string]silence{}}
 	if err := os.RemoveAll(s.folder("temporary")); err != nil { // what an earlier life has left
 		return nil, fault.Errorf(fault.Unavailable, "clear the folder of providers: %w", err)
 	}
@@ -114,6 +115,7 @@ func (s *Store) Hash(n Name, version string) string {
 	if err != nil {
 		return ""
 	}
+	s.touch(p) // who takes it from the folder does not ask for it
 	return r.H1
 }
 

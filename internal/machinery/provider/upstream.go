@@ -29,12 +29,19 @@ const (
 	mostAnswer   = 16 << 20         // bytes of an answer that is not an archive
 	indexFor     = 10 * time.Minute // how long a list of versions counts as the newest
 	serviceFor   = time.Hour        // and what a host says of its services
+	silentFor    = time.Minute      // how long nobody asks a host again that does not answer
 )
 
 // service is where a host serves providers.
 type service struct {
 	base string
 	at   time.Time
+}
+
+// silence is why a host did not answer.
+type silence struct {
+	err error
+	at  time.Time
 }
 
 // told is a registry's list of a provider's versions.
@@ -89,8 +96,19 @@ func (s *Store) request(ctx context.Context, address string) (io.ReadCloser, err
 		}
 		return nil
 	}}
+	s.lock.Lock()
+	before := s.silent[r.URL.Host]
+	s.lock.Unlock()
+	if before.err != nil && s.Now().Sub(before.at) < silentFor {
+		return nil, fmt.Errorf("%w; it is asked again %s after that", before.err, silentFor)
+	}
 	answer, err := client.Do(r)
 	if err != nil {
+		if !errors.Is(ctx.Err(), context.Canceled) {
+			s.lock.Lock()
+			s.silent[r.URL.Host] = silence{err, s.Now()}
+			s.lock.Unlock()
+		}
 		return nil, err
 	}
 	if answer.StatusCode == http.StatusNotFound {

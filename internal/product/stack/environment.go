@@ -282,7 +282,7 @@ func checkFiles(all []File, bad func(message, hint string, at ...string)) {
 func isOurs(p string) bool {
 	first, rest, below := strings.Cut(p, "/")
 	switch first {
-	case "engine", "engine.rc", "plan.bin", "plan.json", "infracost.json", "alone", "applied", "why", "engine-is", "roadbed.oidc", "lost", "errored", "errored.tfstate":
+	case "engine", "engine.rc", "plan.bin", "plan.json", "infracost.json", "alone", outputAfresh, outputLinks, outputInit, outputModules, "engine.lock", "engine.said", "applied", "why", "engine-is", "roadbed.oidc", "lost", "errored", "errored.tfstate":
 		return true
 	case "source":
 		if !below {

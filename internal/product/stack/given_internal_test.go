@@ -273,7 +273,7 @@ func TestVariablesForReadingAndWriting(t *testing.T) {
 	if read := showStep(r, in, made{}, 1).Job; slices.Sorted(maps.Keys(read.SecretEnv))[0] != "ONLY" {
 		t.Errorf("what reads a plan is given %+v", read.SecretEnv)
 	}
-	if then := plan.Then; len(then.Files) != 1 || then.Files[0].Content != engineConfig || len(then.Env) != 6 || !slices.Equal(then.Takes, []string{"plan.bin", "links", lockFile}) {
+	if then := plan.Then; len(then.Files) != 1 || then.Files[0].Content != engineConfig || len(then.Env) != 6 || !slices.Equal(then.Takes, []string{"plan.bin", "engine.links", "engine.lock"}) {
 		t.Errorf("what reads a plan of the engine alone is given %+v", then)
 	}
 }

@@ -226,7 +226,7 @@ func (g Given) applying(before, after string) string {
 		state = "DESTROYING"
 	}
 	return applyBegin + begin + backend + guard + hooking + "roadbed_planned=$" + runState + "\n" + runState + "=" + state + "\n" +
-		g.around(atBeforeInit) + applyPrepare + g.around(atAfterInit) + g.around(before) +
+		g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(before) +
 		guarded + runState + "=$roadbed_planned\n" + applyIt + runState + "=" + state + "\n" + g.around(after) + "echo yes > \"$ROADBED_WORK/applied\"\n" + phaseDone
 }
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"path"
+	"regexp"
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // An engine's init takes a process, and hashes each provider. What it leaves is small where providers are linked to and
@@ -53,38 +55,43 @@ fi
 // Programs of the repository may tell so too; then what they left out is missing, or is not as the lock file has it, and
 // fails for that.
 const planScript = begin + backend + linking + `
-roadbed_gogc=${GOGC:-} roadbed_limit=${GOMEMLIMIT:-} had_lock=
-[ ! -e .terraform.lock.hcl ] || had_lock=yes
-roadbed_prepare() {` + prepare + `}
+roadbed_gogc=${GOGC:-} roadbed_limit=${GOMEMLIMIT:-} locked= kept=
+roadbed_prepare() {
+  [ ! -e "$TF_DATA_DIR/terraform.tfstate" ] || rm -rf "$TF_DATA_DIR/terraform.tfstate" "$TF_DATA_DIR/modules" "$TF_DATA_DIR/providers"
+  [ ! -e .terraform.lock.hcl ] || locked=$(cat .terraform.lock.hcl)
+` + prepare + `
+  [ -z "$locked" ] || [ "$locked" = "$(cat .terraform.lock.hcl)" ] || locked=
+}
 roadbed_alone() {` + planAlone + `}
 roadbed_plan() {
   "$ROADBED_ENGINE" plan ` + planArgs + `
 }
-kept=
+roadbed_said() { # what the engine has said of errors, as the log or one line
+  [ ! -s "$ROADBED_WORK/engine.said" ] || while IFS= read -r line || [ -n "$line" ]; do printf '%s'"$1" "$line"; done < "$ROADBED_WORK/engine.said"
+}
 if [ -n "${ROADBED_INIT_BY:-}" ] && [ "$ROADBED_INIT_BY" = "${ROADBED_ENGINE_IS:-}" ] && # what somebody asks of an init, or of its log, is done
   [ -z "${TF_CLI_ARGS:-}${TF_CLI_ARGS_init:-}${TF_LOG:-}${TF_LOG_CORE:-}${TF_LOG_PROVIDER:-}" ] &&
-  { [ -z "${ROADBED_LINKS:-}" ] || printf '%s\n' "$ROADBED_LINKS" | linking; }; then
+  { [ -z "${ROADBED_LINKS:-}" ] || { [ -e .terraform.lock.hcl ] && printf '%s\n' "$ROADBED_LINKS" | linking; }; }; then
   roadbed_phase init
   echo "roadbed: what the last init of this stack has found is taken; the engine tells if it needs more"
   kept=yes
 ` + ours + `
 else
-  rm -rf "$TF_DATA_DIR/providers"
   roadbed_prepare
 fi
 roadbed_alone
 roadbed_phase plan
 code=0
 if [ -n "$kept" ]; then
-  roadbed_plan 2> "$ROADBED_WORK/said" || code=$?
+  trap 'roadbed_said "\n" >&2' EXIT # also when the plan is ended
+  roadbed_plan 2> "$ROADBED_WORK/engine.said" || code=$?
   if [ $code = 1 ]; then
-    case $(tr '\n' ' ' < "$ROADBED_WORK/said") in
-    *"tofu init"* | *"terraform init"* | *"not installed"* | *"ependency lock file"* | *"rovider plugin"* | *"nitialization required"* | *"has changed"*)
+    case $(roadbed_said ' ') in
+    *"tofu init"* | *"terraform init"* | *"not installed"* | *"ependency lock file"* | *"nitialization required"*)
       echo "roadbed: it does"
-      : > "$ROADBED_WORK/said"
+      : > "$ROADBED_WORK/engine.said"
       kept= code=0
       export GOGC="$roadbed_gogc" GOMEMLIMIT="$roadbed_limit"
-      rm -rf "$TF_DATA_DIR/providers" # an init would unpack into what a link leads to
       roadbed_prepare
       roadbed_alone
       roadbed_phase plan
@@ -92,17 +99,20 @@ if [ -n "$kept" ]; then
       ;;
     esac
   fi
-  [ ! -s "$ROADBED_WORK/said" ] || cat "$ROADBED_WORK/said" >&2
+  roadbed_said '\n' >&2
+  : > "$ROADBED_WORK/engine.said"
 else
   roadbed_plan || code=$?
 fi
 ` + planDone + planMark + `
-if [ -z "$kept" ] && [ "$alone" = yes ] && { [ -z "$links" ] || [ -n "$had_lock" ]; }; then # else each init may find newer ones
+if [ -n "$kept" ]; then
+  echo kept > "$ROADBED_WORK/engine.init"
+elif [ "$alone" = yes ] && { [ -z "$links" ] || [ -n "$locked" ]; }; then # else each init may find newer ones
   modules="$TF_DATA_DIR/modules/modules.json"
   [ -e "$modules" ] || modules=/dev/null
   if [ "$(cat "$TF_DATA_DIR/terraform.tfstate" "$modules" | wc -c)" -lt 16000 ]; then
-    cat "$TF_DATA_DIR/terraform.tfstate" > "$ROADBED_WORK/init"
-    cat "$modules" > "$ROADBED_WORK/modules"
+    cat "$TF_DATA_DIR/terraform.tfstate" > "$ROADBED_WORK/engine.init"
+    cat "$modules" > "$ROADBED_WORK/engine.modules"
   fi
 fi
 ` + phaseDone
@@ -120,7 +130,7 @@ elif [ -n "${ROADBED_SHARED:-}" ]; then
     links=$links${at#"$TF_DATA_DIR/providers/"}"
 "
   done
-  [ ${#links} -lt 16000 ] || alone=
+  [ ${#links} -lt 16000 ] && [ -e .terraform.lock.hcl ] || alone=
 fi
 case "${ROADBED_ENGINE_IS:-}" in
 "OpenTofu "* | "Terraform "*) ;;
@@ -148,10 +158,10 @@ const planMark = `
 IFS= read -r magic < "$ROADBED_WORK/plan.bin" || :
 case "$alone $magic" in
 "yes PK"* | "read PK"*)
-  printf '%s' "$links" > "$ROADBED_WORK/links"
-  if [ -n "$links" ]; then cat .terraform.lock.hcl; fi > "$ROADBED_WORK/.terraform.lock.hcl"
+  printf '%s' "$links" > "$ROADBED_WORK/engine.links"
+  if [ -n "$links" ]; then cat .terraform.lock.hcl; fi > "$ROADBED_WORK/engine.lock"
   echo yes > "$ROADBED_WORK/alone"
-  [ "$alone" = yes ] || echo yes > "$ROADBED_WORK/afresh"
+  [ "$alone" = yes ] || echo yes > "$ROADBED_WORK/engine.afresh"
   ;;
 *) alone= ;;
 esac
@@ -174,8 +184,8 @@ linking() {
 const applyPrepare = linking + `
 if [ -n "$ROADBED_ALONE" ] && [ -z "${ROADBED_LINKS:-}" ] && [ ! -e .terraform.lock.hcl ]; then
   swift
-elif [ -z "${ROADBED_LINKS:-}" ] || ! printf '%s\n' "$ROADBED_LINKS" | linking; then
-  rm -rf "$TF_DATA_DIR/providers"
+elif [ -z "$ROADBED_ALONE" ] || [ -z "${ROADBED_LINKS:-}" ] || ! printf '%s\n' "$ROADBED_LINKS" | linking; then
+  [ ! -d "$TF_DATA_DIR/providers" ] || rm -rf "$TF_DATA_DIR/providers" # an init would unpack into what a link leads to
 ` + prepare + `
 fi
 `
@@ -185,10 +195,10 @@ fi
 // its init has left for the runs after it.
 const (
 	outputAlone   = "alone"
-	outputAfresh  = "afresh"
-	outputLinks   = "links"
-	outputInit    = "init"
-	outputModules = "modules"
+	outputAfresh  = "engine.afresh"
+	outputLinks   = "engine.links"
+	outputInit    = "engine.init"
+	outputModules = "engine.modules"
 )
 
 func initOutputs() (all []worker.Output) {
@@ -206,20 +216,30 @@ type Init struct {
 	Links   string `json:"links,omitempty"`
 }
 
-// initOf gives what the init of a plan step has left; nil for nothing. What planning runs may have written something else
-// there, for the runs of others: a backend that is elsewhere, or modules in other folders than the configuration names. So
+// initOf gives what the init of a plan step has left; nil for nothing that another can take. What planning runs may have
+// written something else there: a backend that is elsewhere, or modules in other folders than the configuration names. So
 // nothing is taken but what an init makes of a backend without settings, and of folders.
 func initOf(plan *run.Step) *Init {
 	i := &Init{Engine: strings.TrimSpace(plan.Result.Outputs[OutputEngine]), Links: strings.TrimSpace(plan.Result.Outputs[outputLinks])}
-	var ok bool
-	if i.Backend, ok = plainBackend(plan.Result.Outputs[outputInit]); !ok || i.Engine == "" {
-		return nil
-	}
-	if i.Modules, ok = plainModules(plan.Result.Outputs[outputModules]); !ok {
+	var backend, modules bool
+	i.Backend, backend = plainBackend(plan.Result.Outputs[outputInit])
+	i.Modules, modules = plainModules(plan.Result.Outputs[outputModules])
+	if !backend || !modules || !engineNamed.MatchString(i.Engine) || i.Links != "" && !linksOnly.MatchString(i.Links) {
 		return nil
 	}
 	return i
 }
+
+// keptOne tells whether a plan step had no init of its own.
+func keptOne(plan *run.Step) bool {
+	return strings.TrimSpace(plan.Result.Outputs[outputInit]) == "kept"
+}
+
+var (
+	engineNamed = regexp.MustCompile(`^(OpenTofu|Terraform) v[0-9A-Za-z.+-]{1,64}$`)
+	linksOnly   = regexp.MustCompile(`^[a-zA-Z0-9._:+-]+(/[a-zA-Z0-9._+-]+){4}(\n[a-zA-Z0-9._:+-]+(/[a-zA-Z0-9._+-]+){4})*$`)
+	settingName = regexp.MustCompile(`^[a-z_]{1,64}$`)
+)
 
 // plainBackend writes anew what an engine remembers of its backend, if that has no settings.
 func plainBackend(text string) (string, bool) {
@@ -232,11 +252,11 @@ func plainBackend(text string) (string, bool) {
 			Hash   uint64         `json:"hash"`
 		} `json:"backend"`
 	}
-	if !onlyThis(text, &b) || b.Backend.Type != "http" {
+	if !onlyThis(text, &b) || b.Version != 3 || b.Backend.Type != "http" {
 		return "", false
 	}
-	for _, v := range b.Backend.Config {
-		if v != nil {
+	for name, v := range b.Backend.Config {
+		if v != nil || !settingName.MatchString(name) {
 			return "", false
 		}
 	}
@@ -304,15 +324,26 @@ func lastInit(ctx context.Context, tx *store.Tx, stack Stack) (*Init, error) {
 	return &i, fault.Wrap(err, "read what the last init of %s has left", stack.Ref)
 }
 
-// keepInit keeps what an init has left for the next run.
-func (s *Service) keepInit(ctx context.Context, stack Stack, i *Init) error {
-	if i == nil {
+// keepInit keeps what the init of a run has left for the next one; where that is nothing, the next one does its own.
+// What only plans, or is not of the stack's branch, has no say in it.
+func (s *Service) keepInit(ctx context.Context, in Input, stack Stack, told JudgeInput) error {
+	i := told.Init
+	if told.InitKept || in.Vendor.Word() != vendorEngine || onlyPlans(in.Type) || in.Upload != nil || i == nil && in.Given.Init == nil {
 		return nil
 	}
 	return s.DB.Write(ctx, func(tx *store.Tx) error {
+		if i == nil {
+			return forgetInit(ctx, tx, stack.Ref)
+		}
 		_, err := tx.Exec(ctx, `INSERT INTO stack_inits (stack, space, engine, backend, modules, links) VALUES ($1, $2, $3, $4, $5, $6)
 			ON CONFLICT (stack) DO UPDATE SET space = $2, engine = $3, backend = $4, modules = $5, links = $6`,
 			stack.Ref.String(), stack.Space, i.Engine, i.Backend, i.Modules, i.Links)
 		return fault.Wrap(err, "keep what the init of %s has left", stack.Ref)
 	})
+}
+
+// forgetInit has the next run of a stack do its own.
+func forgetInit(ctx context.Context, tx *store.Tx, stack ref.Entity) error {
+	_, err := tx.Exec(ctx, "DELETE FROM stack_inits WHERE stack = $1", stack.String())
+	return fault.Wrap(err, "forget what the init of %s has left", stack)
 }

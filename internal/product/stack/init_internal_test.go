@@ -22,6 +22,8 @@ func TestWhatAnInitHasLeftIsTakenAsAnInitLeavesItOnly(t *testing.T) {
 		"no init":                     {"", modules, false},
 		"no JSON":                     {"null and void", modules, false},
 		"two documents":               {backend + backend, modules, false},
+		"another version":             {strings.Replace(backend, `"version": 3`, `"version": 4`, 1), modules, false},
+		"a setting with a line":       {strings.Replace(backend, `"password"`, `"pass\nword"`, 1), modules, false},
 		"another backend":             {strings.Replace(backend, "http", "local", 1), modules, false},
 		"an address":                  {strings.Replace(backend, `"address": null`, `"address": "http://192.0.2.1/"`, 1), modules, false},
 		"an address that comes later": {strings.Replace(backend, `"password": null`, `"address": "http://192.0.2.1/"`, 1), modules, false},
@@ -38,7 +40,7 @@ func TestWhatAnInitHasLeftIsTakenAsAnInitLeavesItOnly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			plan := &run.Step{}
-			plan.Result.Outputs = map[string]string{OutputEngine: "Terraform v1.11.4\n", outputInit: c.backend, outputModules: c.modules, outputLinks: "a/b/c/1/d\n"}
+			plan.Result.Outputs = map[string]string{OutputEngine: "Terraform v1.11.4\n", outputInit: c.backend, outputModules: c.modules, outputLinks: "a/b/c/1/d\na/b/e/1/d\n"}
 			got := initOf(plan)
 			if (got != nil) != c.taken {
 				t.Fatalf("it is taken as %+v", got)
@@ -46,7 +48,7 @@ func TestWhatAnInitHasLeftIsTakenAsAnInitLeavesItOnly(t *testing.T) {
 			if got == nil {
 				return
 			}
-			if got.Engine != "Terraform v1.11.4" || got.Links != "a/b/c/1/d" || !strings.Contains(got.Backend, "\"config\": {\n") || strings.Contains(got.Modules, " ") {
+			if got.Engine != "Terraform v1.11.4" || got.Links != "a/b/c/1/d\na/b/e/1/d" || !strings.Contains(got.Backend, "\"config\": {\n") || strings.Contains(got.Modules, " ") {
 				t.Errorf("it is %+v", got)
 			}
 			w := newShellWork(t)

@@ -112,13 +112,17 @@ roadbed_phase show
 	showAlone = `set -eu
 trap : TERM # as above
 ` + linking + `
-if [ ! -s links ]; then
+if [ ! -s engine.links ]; then
   export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
 elif command -v infracost >/dev/null 2>&1; then
   exit 0 # a step that has what the stack gives it asks that
-elif ! linking < links; then
+elif ! linking < engine.links; then
   echo "roadbed: a provider of this plan is not shown here any more; another step fetches it to read the plan"
   exit 0
+else
+  mkdir shown
+  cd shown
+  cat ../engine.lock > .terraform.lock.hcl
 fi
 ` + showIt
 	showIt = `"$ROADBED_ENGINE" show -json "$ROADBED_WORK/plan.bin" > "$ROADBED_WORK/plan.json"
@@ -169,9 +173,11 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	}
 	job.Outputs = append(job.Outputs, initOutputs()...)
 	job.Outputs = append(job.Outputs, in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
-	in.Given.Init.give(&job)
+	if !in.Given.hooked(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan) {
+		in.Given.Init.give(&job)
+	}
 	job.Then = &worker.Then{
-		If: outputAlone, Argv: []string{"/bin/sh", "-c", showAlone}, Takes: []string{"plan.bin", "links", lockFile}, Tools: job.Tools, Outputs: []worker.Output{planJSON},
+		If: outputAlone, Argv: []string{"/bin/sh", "-c", showAlone}, Takes: []string{"plan.bin", "engine.links", "engine.lock"}, Tools: job.Tools, Outputs: []worker.Output{planJSON},
 		Files: []worker.File{{Path: "engine.rc", Content: engineConfig, Mode: 0o600}}, Env: map[string]string{},
 	}
 	job.Then.Outputs[0].Optional = true // see showAlone

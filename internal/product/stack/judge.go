@@ -25,7 +25,9 @@ type JudgeInput struct {
 	Plan string `json:"plan"` // digest of the plan as JSON
 	// Third is what other programs say of the plan, such as infracost: name → digest of its JSON.
 	Third map[string]string `json:"third,omitempty"`
-	Init  *Init             `json:"init,omitempty"` // what is kept for the next run
+	// Init is what the plan's init has left for the next run, if it had one of its own.
+	Init     *Init `json:"init,omitempty"`
+	InitKept bool  `json:"initKept,omitempty"`
 }
 
 // Handlers gives the platform steps of this room.
@@ -101,7 +103,7 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	}
 	out, err := json.Marshal(v)
 	if err == nil {
-		err = s.keepInit(ctx, stack, in.Init)
+		err = s.keepInit(ctx, told, stack, in)
 	}
 	return worker.Result{Data: out, Message: plan.Summary.String()}, err
 }

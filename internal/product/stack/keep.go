@@ -119,7 +119,7 @@ func heldFor(v *run.View, n int) (m made) {
 		m.held = told.Held
 	}
 	if plan := v.Step(stepKey("plan", n-1)); n > 1 && plan != nil && plan.State == run.StepSucceeded {
-		m.init = initOf(plan)
+		m.init = initOf(plan) // of the very same files
 	}
 	return m
 }

@@ -227,6 +227,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		if err := s.stop(ctx, tx, c.Ref); err != nil {
 			return err
 		}
+		if err := forgetInit(ctx, tx, c.Ref); err != nil {
+			return err
+		}
 		if _, err := tx.Exec(ctx, "UPDATE stacks SET deleted = 1, updated = $2 WHERE ref = $1", c.Ref.String(), store.Micros(s.Now())); err != nil {
 			return fault.Wrap(err, "forget stack %s", c.Ref)
 		}

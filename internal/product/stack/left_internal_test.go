@@ -150,6 +150,7 @@ func TestFilesOfThePlatformAreNotMounted(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]bool{
 		"lost": true, "errored": true, "errored.tfstate": true, "source/errored.tfstate": true, "source/a/errored.tfstate": true, "plan.json": true, "source": true,
+		"engine.links": true, "engine.lock": true, "engine.init": true, "engine.modules": true, "engine.afresh": true, "engine.said": true, "modules": false, "init/a": false,
 		"source/lost": false, "lost.txt": false, "kubeconfig": false,
 	} {
 		said := ""

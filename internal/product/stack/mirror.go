@@ -81,6 +81,7 @@ func (m *Mirror) environment(env map[string]string) {
 		include[i] = h + "/*/*"
 	}
 	env["ROADBED_MIRROR"] = "yes"
+	env["TF_REGISTRY_CLIENT_TIMEOUT"] = "60" // seconds: the server may have to ask a registry first, and says it when that does not answer
 	env["ROADBED_MIRRORED"], env["ROADBED_UNSHARED"], env["ROADBED_DIRECT"] = list(include), list(m.Unshared), ""
 	if !m.Only {
 		env["ROADBED_DIRECT"] = list(include)

@@ -36,6 +36,9 @@ func (s *Service) takeOver(ctx context.Context, tx *store.Tx, c document.Change,
 	if err := forgetWorkspace(ctx, tx, c.Ref); err != nil {
 		return err
 	}
+	if err := forgetInit(ctx, tx, c.Ref); err != nil {
+		return err
+	}
 	if _, err := tx.Exec(ctx, "UPDATE stacks SET last_run = '', last_state = '', queued = 0, drifted = 0, drift = '', drift_checked = 0, message = '', left_out = '', push_lock = '' WHERE ref = $1", c.Ref.String()); err != nil {
 		return fault.Wrap(err, "forget the runs of %s", c.Ref)
 	}

@@ -327,7 +327,7 @@ func afterPlan(v *run.View, in Input, n int) error {
 // told gives what tells what is in a plan, for those who judge it.
 func told(v *run.View, n int) JudgeInput {
 	plan := v.Step(stepKey("plan", n))
-	in := JudgeInput{Run: v.Run.ID, Plan: plan.Result.Artifacts["plan"].Digest, Init: initOf(plan)} // it tells itself
+	in := JudgeInput{Run: v.Run.ID, Plan: plan.Result.Artifacts["plan"].Digest, Init: initOf(plan), InitKept: keptOne(plan)} // it tells itself
 	if read := planRead(plan, v.Step(stepKey("show", n))); read != nil {
 		in.Plan = read.Result.Artifacts[planJSON.Name].Digest
 		if said := read.Result.Artifacts[ByInfracost].Digest; said != "" {

@@ -76,7 +76,7 @@ func (terragruntTool) showStep(r *run.Run, in Input, m made, n int) *run.Step {
 }
 
 func (t terragruntTool) applyStep(r *run.Run, in Input, m made, n int) run.Step {
-	m.alone = false
+	m.alone, m.links = false, ""
 	return t.by(in, applyStep(r, in, m, n), "Apply by Terragrunt")
 }
 

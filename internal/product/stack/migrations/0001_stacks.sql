@@ -316,6 +316,7 @@ CREATE TABLE stack_marking (edit BIGINT NOT NULL); -- one row, which is taken by
 INSERT INTO stack_marking (edit) VALUES (0);
 
 -- +goose Down
+DROP TABLE stack_inits;
 DROP TABLE stack_marking;
 DROP TABLE stack_pushes;
 DROP TABLE stack_markings;
