@@ -86,6 +86,10 @@ func (s *Service) refresh(ctx context.Context, id string, a ask) error {
 		return err
 	}
 	defer leave()
+	if a.none() && s.restsStill(ctx, id) {
+		return nil
+	}
+	read := s.now()
 	r, err := s.byID(ctx, id)
 	if err != nil || r.Outside == nil {
 		return err
@@ -98,12 +102,56 @@ func (s *Service) refresh(ctx context.Context, id string, a ask) error {
 	if fault.Is(err, fault.Canceled) || ctx.Err() != nil {
 		return fault.Errorf(fault.Canceled, "fetch %s: %w", r.FullName(), errors.Join(err, ctx.Err()))
 	}
-	s.watches.with(id, func(w *watch) { w.behind = behind })
-	if late := s.note(ctx, r, v, err); late != nil && err == nil {
+	late := s.note(ctx, r, v, err)
+	rests := err == nil && late == nil && v == r.Outside.view && r.Outside.TroubleKind == "" && s.rests(r, v, read)
+	s.watches.with(id, func(w *watch) {
+		w.behind = behind
+		if w.rested, w.restedRead = r, read; !rests {
+			w.rested, w.restedRead = Repository{}, time.Time{}
+		}
+	})
+	if late != nil && err == nil {
 		return late
 	}
 	return err
 }
+
+// restsStill asks the forge whether a repository is what it was when nothing was to be done for it the last time. While it is,
+// and for a while, no row is read.
+func (s *Service) restsStill(ctx context.Context, id string) bool {
+	var r Repository
+	now := s.now()
+	s.watches.with(id, func(w *watch) {
+		if now.Sub(w.restedRead) < restedFor {
+			r = w.rested
+		}
+	})
+	if r.Outside == nil {
+		return false
+	}
+	f, terms, err := s.forge(ctx, r.Outside.Integration)
+	if err != nil {
+		return false
+	}
+	known := forge.Known{Mark: r.Outside.view.mark}
+	_, _ = f.GetRepository(forge.Conditional(ctx, &known), r.Outside.Remote) // whatever else it is, it is asked for again
+	s.watches.with(id, func(w *watch) {
+		if w.interval = terms.Interval; !known.Unchanged {
+			w.rested, w.restedRead = Repository{}, time.Time{}
+		}
+	})
+	return known.Unchanged && terms.check(r.Outside.Remote) == nil && s.rests(r, r.Outside.view, now)
+}
+
+// rests tells whether nothing is to be done for a repository at a time, if nobody asks for anything.
+func (s *Service) rests(r Repository, v view, now time.Time) bool {
+	unmoved := v.changed != 0 && v.changed == v.quiet && now.Sub(store.FromMicros(v.listed)) < relist
+	missing := !isFolder(s.folder(r.ID))
+	return unmoved && (!missing || mirrorless(r)) && !r.first()
+}
+
+// mirrorless tells whether a repository that has no mirror needs none until somebody reads it.
+func mirrorless(r Repository) bool { return r.Outside.Content == ContentAPI || r.Outside.complete }
 
 // ask asks the forge what the repository is now, if it is not what it was, and brings the row to that.
 func (s *Service) ask(ctx context.Context, r *Repository) (v view, lag time.Duration, err error) {
@@ -192,13 +240,11 @@ func (s *Service) obey(ctx context.Context, r *Repository, there forge.Repositor
 // moved there and not here, when it fails.
 func (s *Service) bring(ctx context.Context, r Repository, v *view, lag time.Duration, a ask) (behind int, err error) {
 	now := s.now()
-	missing := !isFolder(s.folder(r.ID))
-	mirrorless := missing && (r.Outside.Content == ContentAPI || r.Outside.complete) // until somebody reads it
-	unmoved := v.changed != 0 && v.changed == v.quiet && now.Sub(store.FromMicros(v.listed)) < relist
-	if unmoved && (!missing || mirrorless) && a.none() && !r.first() {
+	if a.none() && s.rests(r, *v, now) {
 		return 0, nil
 	}
-	if mirrorless {
+	missing := !isFolder(s.folder(r.ID))
+	if missing && mirrorless(r) {
 		if err := s.compared(ctx, r, a); err != nil {
 			return 0, err
 		}

@@ -52,7 +52,9 @@ type watch struct {
 	failed      error // of the last look
 	behind      int
 	progress    git.Progress
-	asks        ask // for the next look
+	asks        ask        // for the next look
+	rested      Repository // its row at the last look, when nothing was to be done
+	restedRead  time.Time  // when that was read; zero: there is none
 	running     *flight
 	following   *flight              // waits for running to end
 	absent      map[string]time.Time // commits that the forge has not, and until when that is believed
@@ -198,6 +200,7 @@ const (
 	lastRetry      = time.Hour
 	forgetAfter    = 7 * 24 * time.Hour
 	absentFor      = time.Minute
+	restedFor      = 10 * time.Minute
 )
 
 // spread gives a time between 80 and 120 percent of d, so that not all are looked at together.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/access/accesstest"
 	"github.com/roadbed-dev/roadbed/internal/core/repository"
+	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -47,6 +48,46 @@ func TestAnUnchangedRepositoryCostsOneQuestion(t *testing.T) {
 		if err := later.Look(t.Context(), r.ID); err != nil || a.lists.Load() != lists+1 {
 			t.Errorf("after a day there were %d lists, %v", a.lists.Load()-lists, err)
 		}
+	})
+}
+
+// While nothing is to be done for a repository, a look reads no row but once in ten minutes, and when somebody asks for more.
+func TestARepositoryThatRestsIsOnlyAskedFor(t *testing.T) {
+	t.Parallel()
+	outside(t, func(t *testing.T, b *bench, a *away) {
+		b.commit("work", "x", "1")
+		b.must("work", "push", "-q", "origin", "HEAD:main")
+		r := b.connect()
+		b.fetch()
+		now := time.Now()
+		s := b.At(func() time.Time { return now })
+		s.Join(repository.OutsideOptions{Forges: a, Accounts: a})
+		called := func(name string) {
+			t.Helper()
+			if err := b.db.Write(t.Context(), func(tx *store.Tx) error {
+				_, err := tx.Exec(t.Context(), "UPDATE repository_outsides SET remote = $2 WHERE repository = $1", r.ID, name)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		looks := func(what string, after time.Duration, want bool) {
+			t.Helper()
+			now = now.Add(after)
+			if err := s.Look(t.Context(), r.ID); (err == nil) != want || !want && !fault.Is(err, fault.NotFound) {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		looks("the first", 0, true)
+		called("acme/gone")
+		looks("soon after", 9*time.Minute, true)
+		looks("a while after", time.Minute, false)
+		called("acme/Shop")
+		looks("when it is back", 24*time.Hour, true)
+		looks("once more", time.Minute, true)
+		called("acme/gone")
+		a.set(func(a *away) { a.there.Changed = time.Unix(7000, 0) })
+		looks("when it has changed", time.Minute, false)
 	})
 }
 
