@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -95,6 +99,63 @@ func agentFigures(ctx context.Context, b *bench) error {
 	figure("agent_log_line_to_client_p50", delays.at(0.5), "ms")
 	b.most("agent_log_line_to_client_p99", delays.at(0.99), 100, "ms")
 	figure("agent_log_line_to_client_max", slices.Max(delays).Seconds()*1000, "ms")
+	return b.linesToBrowser(ctx, s, run)
+}
+
+// linesToBrowser measures the time from a line's writing until it is in the page of a browser that shows the run, which is
+// another one of the same stack.
+func (b *bench) linesToBrowser(ctx context.Context, s *server, before string) error {
+	script := filepath.Join("test", "browser", "line.mjs")
+	for _, needed := range []string{"/usr/bin/chromium", filepath.Join("test", "browser", "node_modules", "playwright-core")} {
+		if _, err := os.Stat(needed); err != nil {
+			fmt.Fprintf(os.Stderr, "bench: there is no %s; lines to a browser are left out\n", needed)
+			return nil
+		}
+	}
+	runs := stackRuns{api: s.api}
+	if _, err := runs.until(ctx, before, "unconfirmed"); err != nil {
+		return err
+	}
+	if _, err := client.Post[client.RunDetail](ctx, s.api, "/runs/"+before+"/discard", nil); err != nil {
+		return err
+	}
+	page := exec.CommandContext(ctx, "node", script, s.api.URL, strconv.Itoa(logLines))
+	page.Env, page.Stderr = append(os.Environ(), "ROADBED_TOKEN="+s.api.Token), os.Stderr
+	input, err := page.StdinPipe()
+	if err != nil {
+		return err
+	}
+	output, err := page.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := page.Start(); err != nil {
+		return err
+	}
+	said := bufio.NewReader(output)
+	if _, err := said.ReadString('\n'); err != nil { // that it is ready
+		return fmt.Errorf("the browser: %w", errors.Join(err, page.Wait()))
+	}
+	run, err := client.Post[client.Run](ctx, s.api, "/stacks/default/talking/runs", map[string]string{"type": "tracked"})
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(input, run.ID); err != nil {
+		return err
+	}
+	if err := input.Close(); err != nil { // the script ends after that
+		return err
+	}
+	var took []float64
+	if err := errors.Join(json.NewDecoder(said).Decode(&took), page.Wait()); err != nil {
+		return fmt.Errorf("the browser: %w", err)
+	}
+	var delays spread
+	for _, ms := range took {
+		delays = append(delays, time.Duration(ms*float64(time.Millisecond)))
+	}
+	figure("agent_log_line_to_browser_p50", delays.at(0.5), "ms")
+	b.most("agent_log_line_to_browser_p99", delays.at(0.99), 100, "ms")
 	return nil
 }
 
