@@ -84,6 +84,8 @@ func TestAStackNeedsNoSecondInit(t *testing.T) {
 			{"the same ones", fmt.Sprintf(plain, "d") + more, "", "unconfirmed", "2 to create", 0, "the last init"},
 			{"one less", fmt.Sprintf(plain, "e"), "", "unconfirmed", "1 to create", 0, "the last init"},
 			{"one that is broken", fmt.Sprintf(plain, "f") + "output \"x\" { value = nothing }\n", "", "failed", "planning: ", 0, "nothing"},
+			{"after one that failed", fmt.Sprintf(plain, "fg"), "", "unconfirmed", "1 to create", 1, ""},
+			{"after that", fmt.Sprintf(plain, "ff"), "", "unconfirmed", "1 to create", 0, "the last init"},
 			{"arguments of an init", fmt.Sprintf(plain, "g"), init, "unconfirmed", "1 to create", 1, ""},
 			{"after it", fmt.Sprintf(plain, "h"), "", "unconfirmed", "1 to create", 0, "the last init"},
 		} {
@@ -97,6 +99,9 @@ func TestAStackNeedsNoSecondInit(t *testing.T) {
 			}
 			if strings.Contains(log, "Module not installed") {
 				t.Errorf("%s: what the engine finds to be missing is told as if it stayed so:\n%s", c.name, log)
+			}
+			if c.state == "failed" {
+				g.followed("stack.ends", "run.state-changed", id, "failed")
 			}
 			if c.state == "unconfirmed" {
 				if _, err := g.act("alice", id, "discard"); err != nil {

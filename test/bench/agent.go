@@ -132,9 +132,17 @@ func (b *bench) linesToBrowser(ctx context.Context, s *server, before string) er
 	if err := page.Start(); err != nil {
 		return err
 	}
+	ended := false
+	defer func() {
+		if !ended {
+			_ = input.Close()
+			_ = page.Process.Signal(syscall.SIGTERM) // it closes its browser
+			_ = page.Wait()
+		}
+	}()
 	said := bufio.NewReader(output)
 	if _, err := said.ReadString('\n'); err != nil { // that it is ready
-		return fmt.Errorf("the browser: %w", errors.Join(err, page.Wait()))
+		return fmt.Errorf("the browser: %w", err)
 	}
 	run, err := client.Post[client.Run](ctx, s.api, "/stacks/default/talking/runs", map[string]string{"type": "tracked"})
 	if err != nil {
@@ -147,6 +155,7 @@ func (b *bench) linesToBrowser(ctx context.Context, s *server, before string) er
 		return err
 	}
 	var took []float64
+	ended = true
 	if err := errors.Join(json.NewDecoder(said).Decode(&took), page.Wait()); err != nil {
 		return fmt.Errorf("the browser: %w", err)
 	}

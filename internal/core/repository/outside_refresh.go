@@ -86,8 +86,12 @@ func (s *Service) refresh(ctx context.Context, id string, a ask) error {
 		return err
 	}
 	defer leave()
-	if a.none() && s.restsStill(ctx, id) {
-		return nil
+	var said answer
+	if a.none() {
+		rests := false
+		if said, rests = s.ofRested(ctx, id); rests {
+			return nil
+		}
 	}
 	read := s.now()
 	r, err := s.byID(ctx, id)
@@ -95,7 +99,10 @@ func (s *Service) refresh(ctx context.Context, id string, a ask) error {
 		return err
 	}
 	behind := 0
-	v, lag, err := s.ask(ctx, &r)
+	if !said.of(r) {
+		said = s.question(ctx, r)
+	}
+	v, lag, err := s.take(ctx, &r, said)
 	if err == nil {
 		behind, err = s.bring(ctx, r, &v, lag, a)
 	}
@@ -116,9 +123,41 @@ func (s *Service) refresh(ctx context.Context, id string, a ask) error {
 	return err
 }
 
-// restsStill asks the forge whether a repository is what it was when nothing was to be done for it the last time. While it is,
-// and for a while, no row is read.
-func (s *Service) restsStill(ctx context.Context, id string) bool {
+// answer is what a forge said of a repository, and what it was asked.
+type answer struct {
+	integration, remote, mark string
+
+	terms     Terms
+	there     forge.Repository
+	unchanged bool
+	now       string // its mark by now
+	err       error
+}
+
+// question asks the forge of a repository what that is now, if it is not what it was.
+func (s *Service) question(ctx context.Context, r Repository) answer {
+	a := answer{integration: r.Outside.Integration, remote: r.Outside.Remote, mark: r.Outside.view.mark}
+	var f forge.Forge
+	if f, a.terms, a.err = s.forge(ctx, a.integration); a.err != nil {
+		return a
+	}
+	s.watches.with(r.ID, func(w *watch) { w.interval, w.byAPI = a.terms.Interval, s.byAPI(r) })
+	known := forge.Known{Mark: a.mark}
+	a.there, a.err = f.GetRepository(forge.Conditional(ctx, &known), a.remote)
+	if a.unchanged, a.now = known.Unchanged, known.Mark; a.unchanged {
+		a.err = nil
+	}
+	return a
+}
+
+// of tells whether it was asked for what a row has.
+func (a answer) of(r Repository) bool {
+	return a.integration == r.Outside.Integration && a.remote == r.Outside.Remote && a.mark == r.Outside.view.mark
+}
+
+// ofRested asks the forge what a repository is of which the row is not read: for a while after nothing was to be done for it.
+// It gives the answer, if it asked, and whether nothing is to be done still.
+func (s *Service) ofRested(ctx context.Context, id string) (a answer, rests bool) {
 	var r Repository
 	now := s.now()
 	s.watches.with(id, func(w *watch) {
@@ -126,21 +165,11 @@ func (s *Service) restsStill(ctx context.Context, id string) bool {
 			r = w.rested
 		}
 	})
-	if r.Outside == nil {
-		return false
+	if r.Outside == nil || !s.rests(r, r.Outside.view, now) {
+		return a, false
 	}
-	f, terms, err := s.forge(ctx, r.Outside.Integration)
-	if err != nil {
-		return false
-	}
-	known := forge.Known{Mark: r.Outside.view.mark}
-	_, _ = f.GetRepository(forge.Conditional(ctx, &known), r.Outside.Remote) // whatever else it is, it is asked for again
-	s.watches.with(id, func(w *watch) {
-		if w.interval = terms.Interval; !known.Unchanged {
-			w.rested, w.restedRead = Repository{}, time.Time{}
-		}
-	})
-	return known.Unchanged && terms.check(r.Outside.Remote) == nil && s.rests(r, r.Outside.view, now)
+	a = s.question(ctx, r)
+	return a, a.unchanged && a.terms.check(a.remote) == nil
 }
 
 // rests tells whether nothing is to be done for a repository at a time, if nobody asks for anything.
@@ -153,23 +182,17 @@ func (s *Service) rests(r Repository, v view, now time.Time) bool {
 // mirrorless tells whether a repository that has no mirror needs none until somebody reads it.
 func mirrorless(r Repository) bool { return r.Outside.Content == ContentAPI || r.Outside.complete }
 
-// ask asks the forge what the repository is now, if it is not what it was, and brings the row to that.
-func (s *Service) ask(ctx context.Context, r *Repository) (v view, lag time.Duration, err error) {
+// take brings the row to what the forge said of the repository.
+func (s *Service) take(ctx context.Context, r *Repository, said answer) (v view, lag time.Duration, err error) {
 	v = r.Outside.view
-	f, terms, err := s.forge(ctx, r.Outside.Integration)
-	if err != nil {
-		return v, 0, err
+	if said.err != nil {
+		return v, 0, said.err
 	}
-	s.watches.with(r.ID, func(w *watch) { w.interval, w.byAPI = terms.Interval, s.byAPI(*r) })
-	known := forge.Known{Mark: v.mark}
-	there, err := f.GetRepository(forge.Conditional(ctx, &known), r.Outside.Remote)
-	if known.Unchanged {
-		return v, terms.lag(), terms.check(r.Outside.Remote)
+	if said.unchanged {
+		return v, said.terms.lag(), said.terms.check(said.remote)
 	}
-	if err == nil {
-		err = terms.check(there.Name)
-	}
-	if err != nil {
+	there := said.there
+	if err := said.terms.check(there.Name); err != nil {
 		return v, 0, err
 	}
 	if there.ID != r.Outside.RemoteID {
@@ -178,8 +201,8 @@ func (s *Service) ask(ctx context.Context, r *Repository) (v view, lag time.Dura
 	if err := s.obey(ctx, r, there); err != nil {
 		return v, 0, err
 	}
-	v.mark, v.changed = known.Mark, store.Micros(there.Changed)
-	return v, terms.lag(), nil
+	v.mark, v.changed = said.now, store.Micros(there.Changed)
+	return v, said.terms.lag(), nil
 }
 
 // obey brings the row to what the forge says of the repository. Each difference is an entry of the ledger.

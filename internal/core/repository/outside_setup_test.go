@@ -41,6 +41,7 @@ type away struct {
 	unseen   error // in place of content
 	leaves   bool  // after it said what the repository is
 	cut      bool  // lists of files are
+	unmarked bool  // it gives no ETag, as Gitea
 	terms    repository.Terms
 	password string
 	asked    atomic.Int64 // by the API
@@ -115,7 +116,12 @@ func (a *away) answer(w http.ResponseWriter, r *http.Request) {
 		a.t.Error(err)
 	}
 	mark := fmt.Sprintf("%q", fmt.Sprintf("%x", sha256.Sum256(text)))
-	w.Header().Set("ETag", mark)
+	a.mu.Lock()
+	unmarked := a.unmarked
+	a.mu.Unlock()
+	if !unmarked {
+		w.Header().Set("ETag", mark)
+	}
 	if r.Header.Get("If-None-Match") == mark {
 		a.same.Add(1)
 		w.WriteHeader(http.StatusNotModified)

@@ -88,6 +88,28 @@ func TestARepositoryThatRestsIsOnlyAskedFor(t *testing.T) {
 		called("acme/gone")
 		a.set(func(a *away) { a.there.Changed = time.Unix(7000, 0) })
 		looks("when it has changed", time.Minute, false)
+
+		// Nothing is asked twice: of what has changed, by a forge that is away, or by one that tells no marks.
+		called("acme/Shop")
+		costs := func(what string, ok bool) {
+			t.Helper()
+			asked := a.asked.Load()
+			if looks(what, time.Minute, ok); a.asked.Load() != asked+1 {
+				t.Errorf("%s, it was asked %d times", what, a.asked.Load()-asked)
+			}
+		}
+		looks("when it is back again", 2*time.Hour, true)
+		costs("at rest", true)
+		a.set(func(a *away) { a.there.Changed = time.Unix(8000, 0) })
+		costs("after a change", true)
+		costs("after that", true)
+		a.set(func(a *away) { a.fails = fault.Errorf(fault.NotFound, "it is away") })
+		costs("while it is away", false)
+		a.set(func(a *away) { a.fails, a.unmarked = nil, true })
+		looks("when it is here", 2*time.Hour, true)
+		for range 3 {
+			costs("without a mark", true)
+		}
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -30,6 +31,7 @@ const (
 	indexFor     = 10 * time.Minute // how long a list of versions counts as the newest
 	serviceFor   = time.Hour        // and what a host says of its services
 	silentFor    = time.Minute      // how long nobody asks a host again that does not answer
+	patience     = 10 * time.Second // after which it does not
 )
 
 // service is where a host serves providers.
@@ -38,10 +40,16 @@ type service struct {
 	at   time.Time
 }
 
-// silence is why a host did not answer.
+// silence is why a host did not answer: it could not be reached, or took its time.
 type silence struct {
-	err error
+	why string // without the address, which may be somebody's alone
 	at  time.Time
+}
+
+// silences tells whether an error that came after a while is the host's silence.
+func silences(err error, took time.Duration) bool {
+	var dial *net.OpError
+	return errors.As(err, &dial) && dial.Op == "dial" || errors.Is(err, context.DeadlineExceeded) && took >= patience
 }
 
 // told is a registry's list of a provider's versions.
@@ -99,16 +107,18 @@ func (s *Store) request(ctx context.Context, address string) (io.ReadCloser, err
 	s.lock.Lock()
 	before := s.silent[r.URL.Host]
 	s.lock.Unlock()
-	if before.err != nil && s.Now().Sub(before.at) < silentFor {
-		return nil, fmt.Errorf("%w; it is asked again %s after that", before.err, silentFor)
+	if before.why != "" && s.Now().Sub(before.at) < silentFor {
+		return nil, fmt.Errorf("%s did not answer: %s; it is asked again %s after that", r.URL.Host, before.why, silentFor)
 	}
+	began := time.Now()
 	answer, err := client.Do(r)
+	s.lock.Lock()
+	delete(s.silent, r.URL.Host)
+	if err != nil && silences(err, time.Since(began)) {
+		s.silent[r.URL.Host] = silence{errors.Unwrap(err).Error(), s.Now()}
+	}
+	s.lock.Unlock()
 	if err != nil {
-		if !errors.Is(ctx.Err(), context.Canceled) {
-			s.lock.Lock()
-			s.silent[r.URL.Host] = silence{err, s.Now()}
-			s.lock.Unlock()
-		}
 		return nil, err
 	}
 	if answer.StatusCode == http.StatusNotFound {

@@ -222,7 +222,7 @@ type Init struct {
 func initOf(plan *run.Step) *Init {
 	i := &Init{Engine: strings.TrimSpace(plan.Result.Outputs[OutputEngine]), Links: strings.TrimSpace(plan.Result.Outputs[outputLinks])}
 	var backend, modules bool
-	i.Backend, backend = plainBackend(plan.Result.Outputs[outputInit])
+	i.Backend, backend = plainBackend(plan.Result.Outputs[outputInit], i.Engine)
 	i.Modules, modules = plainModules(plan.Result.Outputs[outputModules])
 	if !backend || !modules || !engineNamed.MatchString(i.Engine) || i.Links != "" && !linksOnly.MatchString(i.Links) {
 		return nil
@@ -242,7 +242,7 @@ var (
 )
 
 // plainBackend writes anew what an engine remembers of its backend, if that has no settings.
-func plainBackend(text string) (string, bool) {
+func plainBackend(text, engine string) (string, bool) {
 	var b struct {
 		Version int    `json:"version"`
 		Engine  string `json:"terraform_version,omitempty"`
@@ -253,6 +253,9 @@ func plainBackend(text string) (string, bool) {
 		} `json:"backend"`
 	}
 	if !onlyThis(text, &b) || b.Version != 3 || b.Backend.Type != "http" {
+		return "", false
+	}
+	if b.Engine != "" && engine != "Terraform v"+b.Engine {
 		return "", false
 	}
 	for name, v := range b.Backend.Config {
@@ -276,6 +279,9 @@ func plainModules(text string) (string, bool) {
 	}
 	folders := map[string]string{}
 	for _, m := range all.Modules {
+		if _, twice := folders[m.Key]; twice {
+			return "", false
+		}
 		folders[m.Key] = m.Dir
 	}
 	for _, m := range all.Modules {
@@ -346,4 +352,18 @@ func (s *Service) keepInit(ctx context.Context, in Input, stack Stack, told Judg
 func forgetInit(ctx context.Context, tx *store.Tx, stack ref.Entity) error {
 	_, err := tx.Exec(ctx, "DELETE FROM stack_inits WHERE stack = $1", stack.String())
 	return fault.Wrap(err, "forget what the init of %s has left", stack)
+}
+
+// forgetGivenInit forgets what a run that failed was given: whatever the reason, the next one does its own.
+func (s *Service) forgetGivenInit(ctx context.Context, tx *store.Tx, id string) error {
+	r, err := s.Runs.GetTx(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	i := inputOf(r).Given.Init
+	if i == nil {
+		return nil
+	}
+	_, err = tx.Exec(ctx, "DELETE FROM stack_inits WHERE stack = $1 AND engine = $2 AND backend = $3 AND modules = $4 AND links = $5", r.Subject, i.Engine, i.Backend, i.Modules, i.Links)
+	return fault.Wrap(err, "forget what run %s was given", id)
 }

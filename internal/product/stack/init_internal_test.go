@@ -22,6 +22,8 @@ func TestWhatAnInitHasLeftIsTakenAsAnInitLeavesItOnly(t *testing.T) {
 		"no init":                     {"", modules, false},
 		"no JSON":                     {"null and void", modules, false},
 		"two documents":               {backend + backend, modules, false},
+		"another engine":              {strings.Replace(backend, "1.11.4", "1.11.5", 1), modules, false},
+		"the root twice":              {backend, strings.Replace(modules, `{"Key":"a",`, `{"Key":"","Source":"","Dir":"."},{"Key":"a",`, 1), false},
 		"another version":             {strings.Replace(backend, `"version": 3`, `"version": 4`, 1), modules, false},
 		"a setting with a line":       {strings.Replace(backend, `"password"`, `"pass\nword"`, 1), modules, false},
 		"another backend":             {strings.Replace(backend, "http", "local", 1), modules, false},

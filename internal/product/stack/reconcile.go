@@ -88,6 +88,11 @@ func (s *Service) ended(ctx context.Context, tx *store.Tx, e ledger.Entry) error
 	if !change.Terminal {
 		return nil
 	}
+	if change.To == failed {
+		if err := s.forgetGivenInit(ctx, tx, e.Run); err != nil {
+			return err
+		}
+	}
 	if change.To == finished {
 		if err := s.noteApplied(ctx, tx, e.Run); err != nil {
 			return err

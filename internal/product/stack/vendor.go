@@ -110,7 +110,7 @@ func (in Input) tool() tool {
 type engineTool struct{}
 
 func (engineTool) planStep(r *run.Run, in Input, m made, n int) run.Step {
-	if m.init != nil {
+	if n > 1 { // not what failed in a round before
 		in.Given.Init = m.init
 	}
 	return planStep(r, in, n)
