@@ -486,7 +486,7 @@ func TestAPlanReadsItsStateAndWritesNone(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
-		if want := map[string]string{"plan": "true [module:read provider:read stack:state-read=default/net stack:state-lock=default/net]", "judge": "false []"}; !maps.Equal(scopes, want) {
+		if want := map[string]string{"plan": "true [module:read provider:read stack:state-read=default/net mirror:read stack:state-lock=default/net]", "judge": "false []"}; !maps.Equal(scopes, want) {
 			t.Errorf("the steps may %v, want %v", scopes, want)
 		}
 		plan := actor.With(t.Context(), actor.Principal{Kind: actor.Workload, ID: "plan", Run: id, Space: "default", Scopes: []string{"stack:state-read=default/net", "stack:state-lock=default/net"}})
