@@ -88,7 +88,7 @@ func (s *Service) refresh(ctx context.Context, id string, a ask) error {
 	defer leave()
 	var said answer
 	if a.none() {
-		rests := false
+		var rests bool
 		if said, rests = s.ofRested(ctx, id); rests {
 			return nil
 		}
