@@ -114,8 +114,10 @@ func (s *Store) request(ctx context.Context, address string) (io.ReadCloser, err
 	answer, err := client.Do(r)
 	s.lock.Lock()
 	delete(s.silent, r.URL.Host)
-	if err != nil && silences(err, time.Since(began)) {
-		s.silent[r.URL.Host] = silence{errors.Unwrap(err).Error(), s.Now()}
+	if failed := new(url.Error); errors.As(err, &failed) && silences(err, time.Since(began)) {
+		if at, wrong := url.Parse(failed.URL); wrong == nil { // where it was sent on to, perhaps
+			s.silent[at.Host] = silence{failed.Err.Error(), s.Now()}
+		}
 	}
 	s.lock.Unlock()
 	if err != nil {

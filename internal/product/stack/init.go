@@ -357,6 +357,9 @@ func forgetInit(ctx context.Context, tx *store.Tx, stack ref.Entity) error {
 // forgetGivenInit forgets what a run that failed was given: whatever the reason, the next one does its own.
 func (s *Service) forgetGivenInit(ctx context.Context, tx *store.Tx, id string) error {
 	r, err := s.Runs.GetTx(ctx, tx, id)
+	if fault.Is(err, fault.NotFound) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}

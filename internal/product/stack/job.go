@@ -100,8 +100,8 @@ export TF_HTTP_LOCK_ADDRESS="$TF_HTTP_ADDRESS" TF_HTTP_UNLOCK_ADDRESS="$TF_HTTP_
 `
 
 // showScript tells what is in a plan, in a folder that nothing of the planning has touched: what programs did there,
-// such as those of external data, can't change what is judged and reviewed. showAlone does so where the engine was alone,
-// in a sandbox of the same step: a plan holds all of the configuration.
+// such as those of external data, can't change what is judged and reviewed. showAlone does so in a sandbox of the same step, where
+// no init is needed for it: a plan holds all of the configuration.
 const (
 	showScript = begin + `
 unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another plan

@@ -112,7 +112,7 @@ func afterRecall(v *run.View, in Input, n int) (ready bool, err error) {
 	return true, nil
 }
 
-// heldFor gives what was recalled for a round.
+// heldFor gives what was recalled for a round, and what the init of the round before has left.
 func heldFor(v *run.View, n int) (m made) {
 	var told recalled
 	if step := v.Step(stepKey("state", n)); step != nil && json.Unmarshal(step.Result.Data, &told) == nil {
