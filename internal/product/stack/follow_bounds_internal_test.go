@@ -33,8 +33,9 @@ type followed struct {
 
 func eachFollowed(t *testing.T, hang []string, until time.Duration, do func(f *followed, names []string)) {
 	t.Helper()
-	outside := &branches{head: "first"}
-	eachGround(t, outside, func(g ground) {
+	eachGround(t, nil, func(g ground) {
+		outside := &branches{head: "first"} // of this ground: others run at the same time
+		g.s.Repositories = outside
 		f := &followed{ground: g, clock: spent{}, after: run.Run{ID: "run_1", Kind: RunKind, Subject: "stack:default/net", Space: "default", State: finished, Ended: time.Now(), Input: []byte(`{"type":"tracked"}`)}}
 		outside.asked = func(ctx context.Context, repository string) error {
 			f.asked = append(f.asked, repository)
