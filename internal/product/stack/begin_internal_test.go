@@ -15,8 +15,9 @@ import (
 // are by then. A schedule is looked at anew also where the document has changed.
 func TestNoRunBeginsOfAStackThatGoesMeanwhile(t *testing.T) {
 	t.Parallel()
-	outside := &branches{head: "first"}
-	eachGround(t, outside, func(g ground) {
+	eachGround(t, nil, func(g ground) {
+		outside := &branches{head: "first"} // of this ground: others run at the same time
+		g.s.Repositories = outside
 		net := ref.New("stack", "default", "net")
 		g.rows(func(r rows) {
 			r.stack("net", "default", "{}")

@@ -14,8 +14,9 @@ import (
 // held says what came last. What a push asks for is begun, and waits.
 func TestNothingIsSaidOverWhyAStateIsKeptLocked(t *testing.T) {
 	t.Parallel()
-	outside := &branches{head: "second"}
-	eachGround(t, outside, func(g ground) {
+	eachGround(t, nil, func(g ground) {
+		outside := &branches{head: "second"} // of this ground: others run at the same time
+		g.s.Repositories = outside
 		many := make([]Stack, fewStacks+1)
 		g.rows(func(r rows) {
 			for _, name := range []string{"held", "free"} {
