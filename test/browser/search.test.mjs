@@ -99,6 +99,7 @@ chapter('the page of the search narrows, and its address says how', async () => 
   await picture(page, 'search', 'ROADBED_SEARCH_PICTURES');
   await page.getByRole('button', { name: /^APIs 1$/ }).click();
   await page.waitForURL(/in=apis/);
+  await page.getByText('1 result', { exact: true }).waitFor();
   await results.getByRole('link', { name: 'payments-api' }).waitFor();
   assert.equal(await results.getByRole('listitem').count(), 1);
   await page.getByRole('button', { name: /^All \d/ }).click();
