@@ -31,7 +31,7 @@ type searchInput struct {
 func (a *API) search(ctx context.Context, in *searchInput) (*body[SearchResult], error) {
 	found, err := a.Search.Search(ctx, search.Query{
 		Text: in.Q, In: words(in.In), Kinds: words(in.Kind), Types: words(in.Type), Owners: words(in.Owner), Lifecycles: words(in.Lifecycle),
-		Spaces: words(in.Space), Namespaces: words(in.Namespace), Limit: in.Limit, Cursor: in.Cursor,
+		Spaces: words(in.Space), Namespaces: words(in.Namespace), Facets: words(in.Facets), Limit: in.Limit, Cursor: in.Cursor,
 	})
 	if err != nil {
 		return nil, err

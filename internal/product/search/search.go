@@ -20,6 +20,7 @@ type Query struct {
 	Namespaces []string
 	Names      []string // only the docs of entities that are called so, and nothing else
 	ByEntity   bool     // docs are held to the kinds, types, owners, lifecycles and namespaces by the entities whose they are; else they have none
+	Facets     []string // what to count: kind, type, owner, lifecycle, space, namespace
 	Limit      int      // page.Usual when 0, at most page.Most
 	Cursor     string   // Next of the page before, with the same query
 }
@@ -30,7 +31,7 @@ type Answer struct {
 	Next     string
 	Total    int                      // as far as the reader may see
 	In       []index.Count            // how many of each kind of thing match the rest of the query
-	Facets   map[string][]index.Count // by name: what the values of each would give with the rest of the query; the 50 most frequent
+	Facets   map[string][]index.Count // by name of Query.Facets: what the values of each would give with the rest of the query; the index.MostCounts most frequent
 	Typos    bool                     // few things have the words, so those that differ by a typo were taken, too
 	Building bool                     // the index is being made, so that things may be missing
 }
@@ -59,7 +60,6 @@ type Hit struct {
 
 // Bounds.
 const (
-	mostFacets  = 50
 	mostFilters = 50 // values of one field
 	excerptSize = 180
 	keptRuns    = 10_000 // the newest

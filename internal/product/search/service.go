@@ -111,7 +111,9 @@ func (s *Service) Search(ctx context.Context, q Query) (Answer, error) {
 		}
 	}
 	for f, counts := range found.Counts {
-		a.Facets[index.Facet(f).String()] = counts[:min(len(counts), mostFacets)]
+		if asked.Counted[f] {
+			a.Facets[index.Facet(f).String()] = counts
+		}
 	}
 	if found.More {
 		a.Next = q.cursor(found.Hits[len(found.Hits)-1].Position)
@@ -140,6 +142,11 @@ func (q Query) parse() (asked index.Query, err error) {
 			return asked, fault.Errorf(fault.Invalid, "%.100q can't be searched; choose entities, apis, docs or runs", name)
 		}
 		asked.In = append(asked.In, in)
+	}
+	for _, name := range q.Facets {
+		if f, known := index.ParseFacet(name); known {
+			asked.Counted[f] = true
+		}
 	}
 	for f, values := range map[index.Facet][]string{
 		index.Kind: q.Kinds, index.Type: q.Types, index.Owner: q.Owners, index.Lifecycle: q.Lifecycles, index.Space: q.Spaces,
@@ -221,7 +228,7 @@ type cursor struct {
 }
 
 func (q Query) fingerprint() string {
-	q.Cursor, q.Limit = "", 0
+	q.Cursor, q.Limit, q.Facets = "", 0, nil
 	sum := sha256.Sum256(fmt.Appendf(nil, "%+v", q))
 	return base64.RawURLEncoding.EncodeToString(sum[:9])
 }

@@ -3,8 +3,10 @@ package index
 import (
 	"bytes"
 	"cmp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // called gives how much more it is worth that a name or title is the query, or begins with it: more the less follows. Both
@@ -21,8 +23,17 @@ const enough = 5
 
 // scratch is what a search of a segment needs.
 type scratch struct {
-	total, word []uint16
-	found, had  []uint32
+	total, word, other []uint16 // scores of things: of the words so far, of the next word, and of the half of its terms that is read beside
+	terms              []match  // of the next word
+	dense              bool     // so much is found that it is in total alone
+	found, had         []uint32 // what has the words so far, and what has the next
+	block, kept        []uint32 // things that are looked at together, and those of them that count
+}
+
+// match is a term that a word matches, and how.
+type match struct {
+	term int
+	q    quality
 }
 
 // NewestFirst begins keys of which the greatest comes first among equals.
@@ -67,59 +78,157 @@ func (x *Index) find(parts []part, q Query, typos bool) (Result, int) {
 	return c.result(), c.matching
 }
 
-// search leaves in total the scores of what has all words, and in found who has one.
+// search leaves in total the scores of what has all words, and in found who has one unless it is dense.
 func (s *scratch) search(p *part, words []Word, typos bool) {
 	n := p.size()
 	if cap(s.total) < n {
-		s.total, s.word = make([]uint16, n), make([]uint16, n)
+		s.total, s.word, s.other = make([]uint16, n), make([]uint16, n), make([]uint16, n)
 	}
-	s.total, s.word, s.found = s.total[:n], s.word[:n], s.found[:0]
+	s.total, s.word, s.other = s.total[:n], s.word[:n], s.other[:n]
+	s.found, s.dense = s.found[:0], false
 	for i, w := range words {
-		s.had = s.had[:0]
-		var scores [qualities][64]uint16
-		for q := range scores {
-			for mask := range scores[q] {
-				scores[q][mask] = worth[q] * bestField(Field(mask))
-			}
-		}
+		s.terms = s.terms[:0]
+		size := 0
 		p.matches(w, typos, func(term int, q quality) {
-			s.note(p.list(term), &scores[q], i > 0)
+			s.terms = append(s.terms, match{term, q})
+			size += p.listSize(term)
 		})
-		if i == 0 {
-			s.total, s.word = s.word, s.total
-			s.found, s.had = s.had, s.found
-			continue
+		if size > n/4 {
+			s.noteMany(p, size)
+		} else {
+			s.noteFew(p, i > 0)
 		}
-		kept := s.found[:0]
-		for _, doc := range s.found {
-			if s.word[doc] == 0 {
-				s.total[doc] = 0
-				continue
-			}
-			s.total[doc] += s.word[doc]
-			s.word[doc] = 0
-			kept = append(kept, doc)
-		}
-		s.found = kept
+		s.combine(i == 0, size > n/4)
 	}
-	if len(s.found) > 0 {
+	if s.dense || len(s.found) > 0 {
 		s.called(p, words)
 	}
 }
 
-// note gives the things of a list the best score for the word so far; with among, only those that have the words before.
-func (s *scratch) note(l list, scores *[64]uint16, among bool) {
-	total, word := s.total, s.word
-	for doc, mask, ok := l.next(); ok; doc, mask, ok = l.next() {
-		if among && total[doc] == 0 {
+// noteFew leaves the best scores of the next word in word, and who has it in had; with among, only of those that have the words
+// before.
+func (s *scratch) noteFew(p *part, among bool) {
+	s.had = s.had[:0]
+	for _, m := range s.terms {
+		scores := &scores[m.q]
+		for l := p.list(m.term); ; {
+			doc, mask, ok := l.next()
+			if !ok {
+				break
+			}
+			if among && s.total[doc] == 0 {
+				continue
+			}
+			if s.word[doc] == 0 {
+				s.had = append(s.had, doc)
+			}
+			s.word[doc] = max(s.word[doc], scores[mask&63])
+		}
+	}
+}
+
+// besideFrom is from how many bytes on the lists of a word are read by two at once.
+const besideFrom = 1 << 17
+
+// noteMany leaves the best scores of the next word in word and, of some of its terms, in other. size is that of all lists.
+func (s *scratch) noteMany(p *part, size int) {
+	half := len(s.terms)
+	if size >= besideFrom && runtime.GOMAXPROCS(0) > 1 {
+		rest := size
+		for half = 0; rest > size/2; half++ {
+			rest -= p.listSize(s.terms[half].term)
+		}
+	}
+	var beside sync.WaitGroup
+	if half < len(s.terms) {
+		beside.Go(func() { p.note(s.terms[half:], s.other) })
+	}
+	p.note(s.terms[:half], s.word)
+	beside.Wait()
+}
+
+// note gives things the best score that some terms have for them. It reads the lists itself, since most of a long search's
+// time goes here.
+func (s *segment) note(terms []match, best []uint16) {
+	for _, m := range terms {
+		l := s.list(m.term)
+		data, doc, same, scores := l.data, uint32(0), l.same, &scores[m.q]
+		score, i := scores[l.mask&63], 0
+		for left := l.left; left > 0; left-- {
+			b := data[i]
+			i++
+			delta := uint32(b & 0x7f)
+			for shift := 7; b >= 0x80; shift += 7 {
+				b = data[i]
+				i++
+				delta |= uint32(b&0x7f) << shift
+			}
+			doc += delta
+			if !same {
+				score = scores[data[i]&63]
+				i++
+			}
+			best[doc] = max(best[doc], score)
+		}
+	}
+}
+
+// combine puts the scores of the next word to those of the words so far, and strikes out what has it not. many tells that
+// noteMany has noted them.
+func (s *scratch) combine(first, many bool) {
+	switch {
+	case first:
+		s.total, s.word = s.word, s.total
+		s.found, s.had, s.dense = s.had, s.found, many
+		if many {
+			for doc, score := range s.other {
+				s.total[doc] = max(s.total[doc], score)
+			}
+			clear(s.other)
+		}
+	case many && s.dense:
+		other, word := s.other[:len(s.total)], s.word[:len(s.total)]
+		for doc, total := range s.total {
+			score := max(word[doc], other[doc])
+			if total == 0 || score == 0 {
+				score, total = 0, 0
+			}
+			s.total[doc] = total + score
+		}
+		clear(s.word)
+		clear(s.other)
+	case many:
+		s.among(func(doc uint32) uint16 { return max(s.word[doc], s.other[doc]) })
+		clear(s.word)
+		clear(s.other)
+	case s.dense:
+		for _, doc := range s.had {
+			s.word[doc] += s.total[doc]
+		}
+		clear(s.total)
+		s.total, s.word = s.word, s.total
+		s.found, s.had, s.dense = s.had, s.found, false
+	default:
+		s.among(func(doc uint32) uint16 { return s.word[doc] })
+		for _, doc := range s.had {
+			s.word[doc] = 0
+		}
+	}
+}
+
+// among adds to the scores of what is found, and strikes out what has no more.
+func (s *scratch) among(more func(doc uint32) uint16) {
+	kept := s.found[:0]
+	for _, doc := range s.found {
+		score := more(doc)
+		if score == 0 {
+			s.total[doc] = 0
 			continue
 		}
-		had := word[doc]
-		if had == 0 {
-			s.had = append(s.had, doc)
-		}
-		word[doc] = max(had, scores[mask&63])
+		s.total[doc] += score
+		kept = append(kept, doc)
 	}
+	s.found = kept
 }
 
 // called adds to the scores of what is called as the whole query.
@@ -147,190 +256,4 @@ func (s *scratch) called(p *part, words []Word) {
 		s.total[doc] += s.word[doc]
 		s.word[doc] = 0
 	}
-}
-
-// collector keeps the best of what is found, and counts.
-type collector struct {
-	Query
-	best     []Hit // the worst first, as soon as there are more than wanted
-	total    int
-	matching int
-	ins      [ins]int
-	counts   [facets]map[string]int
-}
-
-// perPart is what a collector knows of a segment.
-type perPart struct {
-	sees    [ins][]int8 // of each place: 1 yes, -1 no, 0 not asked yet
-	in      [ins]bool
-	allowed [facets][]bool // of each value; nil for all
-	counts  [facets][]int32
-	lost    int // the greatest score with which one of this segment was not good enough; -1
-}
-
-func (c *collector) prepare(p *part) *perPart {
-	k := &perPart{lost: -1}
-	for in := range ins {
-		k.in[in] = c.In == nil || slices.Contains(c.In, in)
-		k.sees[in] = make([]int8, len(p.place.values))
-	}
-	for f := range facets {
-		values := p.columns[f].values
-		k.counts[f] = make([]int32, len(values))
-		if c.Where[f] == nil {
-			continue
-		}
-		k.allowed[f] = make([]bool, len(values))
-		for i, v := range values {
-			k.allowed[f][i] = slices.Contains(c.Where[f], v)
-		}
-	}
-	return k
-}
-
-// take looks at what was found in a segment, in order, and leaves its scores at nothing.
-func (c *collector) take(p *part, s *scratch, everything bool) {
-	k := c.prepare(p)
-	switch {
-	case everything:
-		for doc := range uint32(p.size()) {
-			c.one(p, k, doc, 0)
-		}
-	case len(s.found) > p.size()/16:
-		for doc, score := range s.total {
-			if score > 0 {
-				c.one(p, k, uint32(doc), int(score))
-				s.total[doc] = 0
-			}
-		}
-	default:
-		slices.Sort(s.found)
-		for _, doc := range s.found {
-			c.one(p, k, doc, int(s.total[doc]))
-			s.total[doc] = 0
-		}
-	}
-	for f := range facets {
-		for i, n := range k.counts[f] {
-			if n > 0 {
-				c.counts[f][p.columns[f].values[i]] += int(n)
-			}
-		}
-	}
-}
-
-func (c *collector) one(p *part, k *perPart, doc uint32, score int) {
-	if p.isDead(doc) {
-		return
-	}
-	in, place := p.in[doc], p.place.at(doc)
-	if c.Sees != nil {
-		known := &k.sees[in][place]
-		if *known == 0 {
-			*known = -1
-			if c.Sees(in, p.place.values[place]) {
-				*known = 1
-			}
-		}
-		if *known < 0 {
-			return
-		}
-	}
-	c.matching++
-	// What fails one filter alone counts for that filter's facet.
-	failed, which := 0, facets
-	var values [facets]uint32
-	for f := range facets {
-		values[f] = p.columns[f].at(doc)
-		if k.allowed[f] != nil && !k.allowed[f][values[f]] && !c.Aside[in][f] {
-			failed++
-			which = f
-		}
-	}
-	if failed == 0 {
-		c.ins[in]++
-	}
-	if !k.in[in] {
-		return
-	}
-	switch {
-	case failed > 1:
-		return
-	case failed == 1:
-		k.counts[which][values[which]]++
-		return
-	}
-	for f := range facets {
-		k.counts[f][values[f]]++
-	}
-	c.total++
-	c.offer(p, k, doc, in, score+int(p.weight[doc]))
-}
-
-// offer keeps a thing if it is among the best so far: one more than wanted, so that it is known whether there is more.
-func (c *collector) offer(p *part, k *perPart, doc uint32, in In, score int) {
-	if score <= k.lost && in != Runs || c.After != nil && score > c.After.Score {
-		return
-	}
-	full := len(c.best) > c.Limit
-	if full && score < c.best[0].Score {
-		k.lost = max(k.lost, score)
-		return
-	}
-	hit := Hit{Position: Position{score, p.keys.at(int(doc))}, In: in, Place: p.place.values[p.place.at(doc)]}
-	if c.After != nil && compareHits(hit.Position, *c.After) <= 0 {
-		return
-	}
-	if full {
-		if compareHits(hit.Position, c.best[0].Position) > 0 {
-			k.lost = max(k.lost, score)
-			return
-		}
-		c.best[0] = hit
-		c.sink(0)
-		return
-	}
-	c.best = append(c.best, hit)
-	for i := len(c.best) - 1; i > 0 && compareHits(c.best[i].Position, c.best[(i-1)/2].Position) > 0; i = (i - 1) / 2 {
-		c.best[i], c.best[(i-1)/2] = c.best[(i-1)/2], c.best[i]
-	}
-}
-
-// sink restores the order of the heap below a place.
-func (c *collector) sink(i int) {
-	for {
-		worst := i
-		for _, child := range []int{2*i + 1, 2*i + 2} {
-			if child < len(c.best) && compareHits(c.best[child].Position, c.best[worst].Position) > 0 {
-				worst = child
-			}
-		}
-		if worst == i {
-			return
-		}
-		c.best[i], c.best[worst] = c.best[worst], c.best[i]
-		i = worst
-	}
-}
-
-// compareHits puts the better one first.
-func compareHits(a, b Position) int {
-	return cmp.Or(cmp.Compare(b.Score, a.Score), compareKeys(a.Key, b.Key))
-}
-
-func (c *collector) result() Result {
-	r := Result{Hits: c.best, Total: c.total, In: c.ins}
-	slices.SortFunc(r.Hits, func(a, b Hit) int { return compareHits(a.Position, b.Position) })
-	if len(r.Hits) > c.Limit {
-		r.Hits, r.More = r.Hits[:c.Limit], true
-	}
-	for f := range facets {
-		for value, n := range c.counts[f] {
-			if value != "" {
-				r.Counts[f] = append(r.Counts[f], Count{value, n})
-			}
-		}
-		slices.SortFunc(r.Counts[f], func(a, b Count) int { return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Value, b.Value)) })
-	}
-	return r
 }

@@ -1,7 +1,9 @@
 package index
 
 import (
+	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -118,6 +120,48 @@ func TestSegments(t *testing.T) {
 	x.Tidy()
 	if after := x.Stats(); after.Segments != 1 || after.Things != n || after.Bytes > s.Bytes {
 		t.Errorf("tidied: %+v, before %+v", after, s)
+	}
+}
+
+func TestMoreThingsThanAreLookedAtTogether(t *testing.T) {
+	const n = 3*blockSize + 7
+	x := New()
+	docs := make([]Doc, n)
+	owned := map[string]int{}
+	for i := range docs {
+		owner := fmt.Sprintf("team-%d", bits.Len(uint(i))*20+i%20) // some have many more than others
+		docs[i] = Doc{Key: fmt.Sprintf("component:default/thing-%05d", i), Place: "one"}
+		docs[i].Facets[Owner] = owner
+		docs[i].Add(Name, fmt.Sprintf("thing-%05d", i))
+		owned[owner]++
+	}
+	x.Put(docs...)
+	x.Delete(docs[0].Key)
+	owned[docs[0].Facets[Owner]]--
+	var want []Count
+	for value, count := range owned {
+		if count > 0 {
+			want = append(want, Count{value, count})
+		}
+	}
+	slices.SortFunc(want, func(a, b Count) int { return cmp.Or(b.Count-a.Count, strings.Compare(a.Value, b.Value)) })
+	if len(want) <= MostCounts {
+		t.Fatalf("only %d owners", len(want))
+	}
+	for _, text := range []string{"", "t"} {
+		q := Query{Words: Parse(text, known).Words, Limit: 3}
+		q.Counted[Owner] = true
+		r := x.Find(q)
+		if r.Total != n-1 || !r.More || len(r.Hits) != 3 || r.Hits[0].Key != docs[1].Key || r.Hits[2].Key != docs[3].Key {
+			t.Errorf("%q gives %d, %v", text, r.Total, r.Hits)
+		}
+		if !slices.Equal(r.Counts[Owner], want[:MostCounts]) {
+			t.Errorf("%q counts %v", text, r.Counts[Owner])
+		}
+		q.Where[Owner] = []string{want[0].Value}
+		if r := x.Find(q); r.Total != want[0].Count || !slices.Equal(r.Counts[Owner], want[:MostCounts]) || r.Counts[Kind] != nil {
+			t.Errorf("%q of %s gives %d, counts %v", text, want[0].Value, r.Total, r.Counts)
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func (m model) search(q Query, typos bool) (r Result, matching int) {
 	}
 	for f := range facets {
 		for _, v := range slices.Sorted(maps.Keys(counts[f])) {
-			if v != "" {
+			if v != "" && q.Counted[f] {
 				r.Counts[f] = append(r.Counts[f], Count{v, counts[f][v]})
 			}
 		}
@@ -138,6 +138,9 @@ func drawDoc(t *rapid.T) Doc {
 
 func drawQuery(t *rapid.T) Query {
 	q := Query{Limit: rapid.IntRange(1, 12).Draw(t, "limit")}
+	for f := range facets {
+		q.Counted[f] = rapid.Bool().Draw(t, "counted")
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "words") {
 		text := rapid.SampledFrom(vocabulary).Draw(t, "word")
 		if runes := []rune(text); len(runes) > 2 && rapid.Bool().Draw(t, "cut") {

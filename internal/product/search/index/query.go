@@ -13,14 +13,18 @@ type Word struct {
 
 // Query asks for the best things.
 type Query struct {
-	Words []Word // all must match; without any everything does
-	In    []In   // of these kinds; all when nil
-	Where [facets][]string
-	Aside [ins][facets]bool // what of a kind of thing Where is not asked of, since Sees tells it
-	Limit int
-	After *Position
-	Sees  func(in In, place string) bool // nil for all
+	Words   []Word // all must match; without any everything does
+	In      []In   // of these kinds; all when nil
+	Where   [facets][]string
+	Aside   [ins][facets]bool // what of a kind of thing Where is not asked of, since Sees tells it
+	Counted [facets]bool      // the facets of which Result.Counts is wanted
+	Limit   int
+	After   *Position
+	Sees    func(in In, place string) bool // nil for all
 }
+
+// MostCounts is how many values of a facet are told.
+const MostCounts = 50
 
 // Position is a place in the order of a result.
 type Position struct {
@@ -48,7 +52,7 @@ type Result struct {
 	Total  int
 	Typos  bool            // words that differ by a typo were taken, too, and found more
 	In     [ins]int        // how many of each kind of thing there are, whatever Query.In says
-	Counts [facets][]Count // of each facet's values, whatever Query.Where says of that facet; the most frequent first
+	Counts [facets][]Count // of the values of each facet of Query.Counted, whatever Query.Where says of that facet; the MostCounts most frequent, in order
 }
 
 // Bounds of a query.
@@ -168,6 +172,16 @@ const (
 
 // worth of a match, as a factor.
 var worth = [qualities]uint16{0, 2, 3, 4, 7, 10}
+
+// scores are of each quality of a match and each set of fields.
+var scores = func() (all [qualities][64]uint16) {
+	for q := range all {
+		for mask := range all[q] {
+			all[q][mask] = worth[q] * bestField(Field(mask))
+		}
+	}
+	return all
+}()
 
 // bestField gives the weight of the best of some fields.
 func bestField(mask Field) uint16 {

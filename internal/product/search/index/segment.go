@@ -158,6 +158,19 @@ func (c *column) at(doc uint32) uint32 {
 	return c.large[doc]
 }
 
+// count adds to the counts of the values that some things have.
+func (c *column) count(docs []uint32, counts []int32) {
+	if c.small != nil {
+		for _, doc := range docs {
+			counts[c.small[doc]]++
+		}
+		return
+	}
+	for _, doc := range docs {
+		counts[c.large[doc]]++
+	}
+}
+
 func (c *column) bytes() int {
 	n := 2*len(c.small) + 4*len(c.large)
 	for _, v := range c.values {
@@ -257,12 +270,18 @@ type list struct {
 	doc  uint32
 }
 
-func (s *segment) list(term int) list {
-	at := uint32(0)
-	if term > 0 {
-		at = s.ends[term-1]
+// listSize is the bytes of a term's list.
+func (s *segment) listSize(term int) int { return int(s.ends[term] - s.begins(term)) }
+
+func (s *segment) begins(term int) uint32 {
+	if term == 0 {
+		return 0
 	}
-	l := list{data: s.postings[at:s.ends[term]]}
+	return s.ends[term-1]
+}
+
+func (s *segment) list(term int) list {
+	l := list{data: s.postings[s.begins(term):s.ends[term]]}
 	head, n := binary.Uvarint(l.data)
 	l.data, l.left, l.same = l.data[n:], head>>1, head&1 == 1
 	if l.same {
