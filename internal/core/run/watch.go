@@ -2,6 +2,7 @@ package run
 
 import (
 	"context"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -31,12 +32,39 @@ func (s *Service) ReadLog(ctx context.Context, runID, stepID string, attempt int
 	if err != nil {
 		return 0, 0, false, err
 	}
+	return s.read(ctx, stream, done, offset, p)
+}
+
+// read reads from a log, of which done tells that nothing more comes even if it is not sealed.
+func (s *Service) read(ctx context.Context, stream string, done bool, offset int64, p []byte) (n int, size int64, sealed bool, err error) {
 	n, size, sealed, err = s.Blob.ReadAt(ctx, stream, offset, p)
 	if fault.Is(err, fault.NotFound) { // nothing was written
 		return 0, 0, done, nil
 	}
 	return n, size, sealed || done, err
 }
+
+// FollowLog is ReadLog that waits for a while where there is nothing to read yet, and then gives what has come: it may be
+// nothing, and whoever follows asks again. Permission: as for ReadLog, asked before it waits, so that of many who follow a
+// log each has a new line at once.
+func (s *Service) FollowLog(ctx context.Context, runID, stepID string, attempt int, offset int64, p []byte) (n int, size int64, sealed bool, err error) {
+	stream, done, err := s.stream(ctx, runID, stepID, attempt)
+	if err != nil {
+		return 0, 0, false, err
+	}
+	if n, size, sealed, err = s.read(ctx, stream, done, offset, p); n > 0 || sealed || err != nil {
+		return n, size, sealed, err
+	}
+	within, stop := context.WithTimeout(ctx, followTime)
+	defer stop()
+	if err := s.Blob.Wait(within, stream, offset); err != nil && within.Err() == nil {
+		return 0, 0, false, err
+	}
+	return s.read(ctx, stream, false, offset, p)
+}
+
+// followTime is how long FollowLog waits. A step that is not leased has no stream to wait for, and rights may be taken away.
+const followTime = 5 * time.Second
 
 // Attempt gives the number of a step's newest attempt, whose log is to be read. Permission: as for ReadLog.
 func (s *Service) Attempt(ctx context.Context, runID, stepID string) (n int, err error) {

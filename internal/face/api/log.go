@@ -68,11 +68,12 @@ func (a *API) followLog(ctx context.Context, in *followLogInput, send sse.Sender
 	}
 	p := make([]byte, logChunk)
 	for ctx.Err() == nil {
-		n, size, complete, err := a.Runs.ReadLog(ctx, log.ID, log.Step, log.Attempt, log.Offset, p)
+		n, size, complete, err := a.Runs.FollowLog(ctx, log.ID, log.Step, log.Attempt, log.Offset, p)
 		if err != nil {
 			a.sendProblem(ctx, send, err)
 			return
 		}
+		read := n
 		n = whole(p[:n], complete || n == len(p))
 		if n > 0 {
 			next := log.Offset + int64(n)
@@ -100,18 +101,21 @@ func (a *API) followLog(ctx context.Context, in *followLogInput, send sse.Sender
 			<-ctx.Done()
 			return
 		}
-		if err := a.waitLog(ctx, log); err != nil {
+		if read > 0 { // the beginning of a character
+			err = a.waitLog(ctx, log, read)
+		}
+		if err != nil {
 			a.sendProblem(ctx, send, err)
 			return
 		}
 	}
 }
 
-// waitLog waits for more of a log, and looks again now and then: a step that is not leased has no stream to wait for.
-func (a *API) waitLog(ctx context.Context, in LogInput) error {
+// waitLog waits for more of a log than a few bytes that were read after its offset.
+func (a *API) waitLog(ctx context.Context, in LogInput, read int) error {
 	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
 	defer stop()
-	err := a.Runs.WaitLog(ctx, in.ID, in.Step, in.Attempt, in.Offset)
+	err := a.Runs.WaitLog(ctx, in.ID, in.Step, in.Attempt, in.Offset+int64(read))
 	if ctx.Err() != nil {
 		return nil
 	}
