@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"github.com/roadbed-dev/roadbed/client"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/container/containertest"
@@ -34,7 +35,7 @@ func infracost(args []string) (code int) {
 	if len(args) == 0 || args[0] != "breakdown" {
 		return fail(fmt.Errorf("unknown command %q", args))
 	}
-	flags := flag.NewFlagSet("infracost breakdown", flag.ContinueOnError)
+	flags := pflag.NewFlagSet("infracost breakdown", pflag.ContinueOnError)
 	path, format, out := flags.String("path", "", ""), flags.String("format", "table", ""), flags.String("out-file", "", "")
 	flags.Bool("no-color", false, "")
 	if err := flags.Parse(args[1:]); err != nil || flags.NArg() > 0 || *format != "json" || os.Getenv("INFRACOST_SKIP_UPDATE_CHECK") != "true" {
@@ -66,7 +67,7 @@ func infracost(args []string) (code int) {
 	}
 	past, before := p.Prior.Values.Root.breakdown()
 	now, after := p.Planned.Root.breakdown()
-	_, diff := infracostModule{}.breakdown()
+	diff, _ := infracostModule{}.breakdown()
 	text := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	answer, err := json.Marshal(map[string]any{
 		"version": "0.2", "currency": "USD", "metadata": map[string]any{"infracostCommand": "breakdown"},

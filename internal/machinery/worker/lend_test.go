@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,6 +48,30 @@ func TestToolsAreLent(t *testing.T) {
 	}
 	if asked != "engine:tofu@1.9.0 engine:tofu@2.0.0 cobol " {
 		t.Errorf("asked for %s", asked)
+	}
+}
+
+// TestProgramsOnPATHAreLent, wherever on it they are, with what belongs to them and stands beside them.
+func TestProgramsOnPATHAreLent(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"infracost", "pulumi", "pulumi-language-yaml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	tools := FindTools(t.Context(), "", "")
+	for name, want := range map[string][]string{"infracost": {"infracost"}, "pulumi": {"pulumi", "pulumi-language-yaml"}, "terragrunt": nil} {
+		var got []string
+		for _, m := range tools[name].Mounts {
+			if m.Source != filepath.Join(dir, filepath.Base(m.Target)) || filepath.Dir(m.Target) != "/tools/"+name || !m.ReadOnly {
+				t.Errorf("%s is shown as %+v", name, m)
+			}
+			got = append(got, filepath.Base(m.Target))
+		}
+		if _, found := tools[name]; found != (want != nil) || !slices.Equal(got, want) {
+			t.Errorf("of %s there is %q, want %q", name, got, want)
+		}
 	}
 }
 
