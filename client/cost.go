@@ -3,7 +3,7 @@ package client
 import "time"
 
 // PlanCost is what a plan would change of what a stack costs in a month, by the price lists that count in its space, or by the
-// program infracost, where a pool has it. It is a part of Plan.
+// program infracost, where the stack has its key. It is a part of Plan.
 type PlanCost struct {
 	Source    string         `json:"source" enum:"prices,infracost"`
 	Currency  string         `json:"currency" example:"EUR"`

@@ -89,7 +89,7 @@ type Plan struct {
 	Outside     []PlanChange `json:"outside,omitempty" doc:"What was changed outside since the state was written, as far as it is not among the changes; at most 500."`
 	OutsideMore int          `json:"outsideMore,omitempty" doc:"How many of these are left out."`
 
-	Cost *PlanCost `json:"cost,omitempty" doc:"Absent where no price list counts, and the pool has no infracost."`
+	Cost *PlanCost `json:"cost,omitempty" doc:"Absent where no price list counts, and infracost has not told it."`
 }
 
 // PlanChange is what a plan would do to one resource or output.

@@ -69,6 +69,7 @@ type Options struct {
 	patience   time.Duration // of workers; 0 for their own, tests wait less
 	pulumi     string        // the program that the default pool lends in the place of the one on PATH; "" for that, tests have another
 	terragrunt string        // and of Terragrunt
+	infracost  string        // and of Infracost
 }
 
 // option is one row of the table from which flags, environment and reference are made.

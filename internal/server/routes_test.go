@@ -26,6 +26,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute/process"
 	"github.com/roadbed-dev/roadbed/internal/machinery/kubernetestest"
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
@@ -34,6 +35,9 @@ func TestMain(m *testing.M) {
 	process.Child()
 	if filepath.Base(os.Args[0]) == "roadbed" || len(os.Args) > 1 && os.Args[1] == "git-credential" { // as a tool of a pipeline's steps, or of git
 		os.Exit(crashTool(os.Args[1:]))
+	}
+	if filepath.Base(os.Args[0]) == stack.ToolInfracost {
+		os.Exit(infracost(os.Args[1:]))
 	}
 	if args := os.Getenv(agentArgs); args != "" {
 		os.Exit(crashTool(strings.Split(args, "\n")))

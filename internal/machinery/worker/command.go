@@ -426,23 +426,47 @@ func (w *Worker) tools(ctx context.Context, l Lease, s *execute.Spec, log io.Wri
 			return nil, fault.Errorf(fault.NotFound, "the pool %s has no tool %s; install it on the pool's machine and start its worker again. It has: %s", w.Pool, name,
 				strings.Join(slices.Sorted(maps.Keys(w.Tools)), ", "))
 		}
-		for _, m := range t.Mounts {
-			if _, err := os.Stat(m.Source); errors.Is(err, fs.ErrNotExist) {
-				return nil, fault.Errorf(fault.NotFound, "the pool %s has lost its tool %s: %s is not there; put it back and retry", w.Pool, name, m.Source)
-			}
+		if lost := t.lost(); lost != "" {
+			return nil, fault.Errorf(fault.NotFound, "the pool %s has lost its tool %s: %s is not there; put it back and retry", w.Pool, name, lost)
 		}
-		s.Mounts = append(s.Mounts, t.Mounts...)
-		places = append(places, t.Path...)
-		for k, v := range t.Env {
-			setDefault(s.Env, k, v)
+		places = append(places, t.show(name, j, s)...)
+	}
+	for _, name := range j.Extras {
+		t, ok := w.Tools[name]
+		if !ok || slices.Contains(j.Tools, name) {
+			continue
 		}
-		for _, c := range j.Caches {
-			if c.Name == name {
-				for k, v := range t.CacheEnv {
-					setDefault(s.Env, k, strings.ReplaceAll(v, "{cache}", c.Path))
-				}
+		if lost := t.lost(); lost != "" {
+			fmt.Fprintf(log, "the pool %s has lost its tool %s: %s is not there; the step goes on without it\n", w.Pool, name, lost)
+			continue
+		}
+		places = append(places, t.show(name, j, s)...)
+	}
+	return places, nil
+}
+
+// lost gives what of a tool is not on the machine any more; "" when all of it is.
+func (t Tool) lost() string {
+	for _, m := range t.Mounts {
+		if _, err := os.Stat(m.Source); errors.Is(err, fs.ErrNotExist) {
+			return m.Source
+		}
+	}
+	return ""
+}
+
+// show gives a tool to a step, and what goes before PATH for it.
+func (t Tool) show(name string, j Job, s *execute.Spec) []string {
+	s.Mounts = append(s.Mounts, t.Mounts...)
+	for k, v := range t.Env {
+		setDefault(s.Env, k, v)
+	}
+	for _, c := range j.Caches {
+		if c.Name == name {
+			for k, v := range t.CacheEnv {
+				setDefault(s.Env, k, strings.ReplaceAll(v, "{cache}", c.Path))
 			}
 		}
 	}
-	return places, nil
+	return t.Path
 }

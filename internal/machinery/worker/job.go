@@ -34,7 +34,8 @@ type Job struct {
 	Files     []File            `json:"files,omitempty"`
 	Sources   []Source          `json:"sources,omitempty"`
 	Caches    []Cache           `json:"caches,omitempty"`
-	Tools     []string          `json:"tools,omitempty"` // read-only tools of the pool, by name
+	Tools     []string          `json:"tools,omitempty"`  // read-only tools of the pool, by name
+	Extras    []string          `json:"extras,omitempty"` // and those that it does without where the pool has none
 	Outputs   []Output          `json:"outputs,omitempty"`
 	Then      *Then             `json:"then,omitempty"`     // a second command
 	Door      bool              `json:"door,omitempty"`     // the platform's API at $ROADBED_URL with $ROADBED_TOKEN

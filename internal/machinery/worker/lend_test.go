@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,5 +48,55 @@ func TestToolsAreLent(t *testing.T) {
 	}
 	if asked != "engine:tofu@1.9.0 engine:tofu@2.0.0 cobol " {
 		t.Errorf("asked for %s", asked)
+	}
+}
+
+// TestProgramsOnPATHAreLent, wherever on it they are, with what belongs to them and stands beside them.
+func TestProgramsOnPATHAreLent(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"infracost", "pulumi", "pulumi-language-yaml"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", dir)
+	tools := FindTools(t.Context(), "", "")
+	for name, want := range map[string][]string{"infracost": {"infracost"}, "pulumi": {"pulumi", "pulumi-language-yaml"}, "terragrunt": nil} {
+		var got []string
+		for _, m := range tools[name].Mounts {
+			if m.Source != filepath.Join(dir, filepath.Base(m.Target)) || filepath.Dir(m.Target) != "/tools/"+name || !m.ReadOnly {
+				t.Errorf("%s is shown as %+v", name, m)
+			}
+			got = append(got, filepath.Base(m.Target))
+		}
+		if _, found := tools[name]; found != (want != nil) || !slices.Equal(got, want) {
+			t.Errorf("of %s there is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestAStepDoesWithoutExtras: what the pool has of them is shown as its tools are, and the lack of another is no fault.
+func TestAStepDoesWithoutExtras(t *testing.T) {
+	t.Parallel()
+	there, gone := filepath.Join(t.TempDir(), "infracost"), filepath.Join(t.TempDir(), "pulumi")
+	if err := os.WriteFile(there, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w := New(Options{Pool: "default", Tools: map[string]Tool{"infracost": Beside("infracost", there), "pulumi": single("pulumi", gone)}, Lend: func(_ context.Context, _ Lease, name string, _ io.Writer) (Tool, error) {
+		t.Errorf("%s is to be brought", name)
+		return Tool{}, fault.Errorf(fault.NotFound, "nothing of the kind")
+	}})
+	spec := execute.Spec{Env: map[string]string{}}
+	var log strings.Builder
+	places, err := w.tools(t.Context(), Lease{Job: Job{Extras: []string{"cobol", "pulumi", "infracost"}}}, &spec, &log)
+	if err != nil || len(places) != 1 || places[0] != "/tools/infracost" || len(spec.Mounts) != 1 || spec.Mounts[0].Source != there {
+		t.Errorf("it sees %v at %v, %v", spec.Mounts, places, err)
+	}
+	if !strings.Contains(log.String(), "has lost its tool pulumi: "+gone) || strings.Contains(log.String(), "cobol") {
+		t.Errorf("the log is %q", log.String())
+	}
+	spec = execute.Spec{Env: map[string]string{}}
+	if _, err := w.tools(t.Context(), Lease{Job: Job{Tools: []string{"infracost"}, Extras: []string{"infracost"}}}, &spec, &log); err != nil || len(spec.Mounts) != 1 {
+		t.Errorf("asked for twice it sees %v, %v", spec.Mounts, err)
 	}
 }

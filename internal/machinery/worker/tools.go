@@ -13,7 +13,7 @@ import (
 
 // FindTools gives the tools that this machine can lend to steps: "go" where Go is installed, "roadbed" (the
 // running program, whose path is given), "tofu" where engine, the path of an OpenTofu or Terraform, is not "", and what of
-// kubectl, terragrunt, pulumi and ansible is on PATH.
+// kubectl, terragrunt, pulumi, infracost and ansible is on PATH.
 func FindTools(ctx context.Context, program, engine string) map[string]Tool {
 	tools := map[string]Tool{}
 	if program != "" {
@@ -26,7 +26,7 @@ func FindTools(ctx context.Context, program, engine string) map[string]Tool {
 		t.CacheEnv = map[string]string{"TF_PLUGIN_CACHE_DIR": "{cache}"}
 		tools["tofu"] = t
 	}
-	for _, name := range []string{"kubectl", "terragrunt", "pulumi"} {
+	for _, name := range []string{"kubectl", "terragrunt", "pulumi", "infracost"} {
 		if found, err := exec.LookPath(name); err == nil {
 			if found, err = filepath.Abs(found); err == nil {
 				tools[name] = Beside(name, found)

@@ -57,7 +57,7 @@ type CostPart struct {
 // Sources of costs.
 const (
 	ByPrices    = "prices"
-	ByInfracost = "infracost"
+	ByInfracost = ToolInfracost
 )
 
 // Bounds of pricing one plan.
@@ -334,8 +334,9 @@ func (s *Service) costOf(ctx context.Context, brief *Cost) (*Cost, error) {
 }
 
 // costs gives what a plan costs: what infracost says, or else the price lists that count in the run's space; nil where there is
-// neither. A program that says what can't be read leaves the costs to the lists.
+// neither. A program that says what can't be read, or that it knows no prices, leaves the costs to the lists.
 func (s *Service) costs(ctx context.Context, space string, plan Plan, said string, log io.Writer) (*Cost, error) {
+	why := ""
 	if said != "" {
 		data, err := s.readBlob(ctx, said)
 		if err != nil {
@@ -346,7 +347,8 @@ func (s *Service) costs(ctx context.Context, space string, plan Plan, said strin
 			fmt.Fprintf(log, "cost, by infracost: %s\n", c)
 			return c, nil
 		}
-		fmt.Fprintf(log, "cost: %s\n", fault.Message(err))
+		why = fault.Message(err)
+		fmt.Fprintf(log, "cost: %s\n", why)
 	}
 	lists, err := s.pricesFor(ctx, space)
 	if err != nil {
@@ -355,6 +357,9 @@ func (s *Service) costs(ctx context.Context, space string, plan Plan, said strin
 	c := price(ctx, plan, lists)
 	if c == nil {
 		return nil, nil
+	}
+	if why != "" {
+		c.Notes = append([]string{why}, c.Notes...)
 	}
 	fmt.Fprintf(log, "cost, by price lists: %s\n", c)
 	for _, n := range c.Notes {

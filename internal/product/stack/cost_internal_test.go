@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -142,67 +141,4 @@ func TestWhatAPriceListCantSay(t *testing.T) {
 			t.Errorf("%s: %q, want %q", text, wrong, want)
 		}
 	}
-}
-
-// infracostSays has the shape that infracost gives its JSON.
-const infracostSays = `{"version":"0.2","currency":"USD","projects":[{"name":"main","metadata":{"path":"plan.json","type":"terraform_plan_json"},
- "pastBreakdown":{"resources":[{"name":"aws_instance.web","resourceType":"aws_instance","hourlyCost":"0.01","monthlyCost":"7.3","costComponents":[{"name":"Instance usage","unit":"hours","hourlyQuantity":"1","monthlyQuantity":"730","price":"0.01","hourlyCost":"0.01","monthlyCost":"7.3"}]}],"totalHourlyCost":"0.01","totalMonthlyCost":"7.3"},
- "breakdown":{"resources":[{"name":"aws_instance.web","resourceType":"aws_instance","monthlyCost":"14.6","costComponents":[{"name":"Instance usage","unit":"hours","monthlyQuantity":"730","price":"0.02","monthlyCost":"14.6"}]},{"name":"aws_s3_bucket.logs","monthlyCost":null}],"totalMonthlyCost":"14.6"},
- "diff":{"resources":[],"totalMonthlyCost":"7.3"},"summary":{}}],
- "totalHourlyCost":"0.02","totalMonthlyCost":"14.6","pastTotalMonthlyCost":"7.3","diffTotalMonthlyCost":"7.3","timeGenerated":"2026-01-01T00:00:00Z","summary":{"totalDetectedResources":3,"totalSupportedResources":2,"totalUnsupportedResources":1}}`
-
-func TestWhatInfracostSaysIsRead(t *testing.T) {
-	t.Parallel()
-	c, err := readInfracost([]byte(infracostSays))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.Source != ByInfracost || c.Currency != "USD" || c.Before != 7.3 || c.After != 14.6 || c.Delta != 7.3 || c.Unpriced != 1 || len(c.Resources) != 2 {
-		t.Errorf("it is %+v", c)
-	}
-	if web := c.Resources[0]; web.Address != "aws_instance.web" || web.Delta != 7.3 || len(web.Parts) != 1 || web.Parts[0].Quantity != 730 || web.Parts[0].Before != 7.3 {
-		t.Errorf("the instance is %+v", web)
-	}
-	for _, text := range []string{"", "7", "{}", `{"projects": 7}`, `{"projects": [], "currency": ""}`} {
-		if _, err := readInfracost([]byte(text)); err == nil {
-			t.Errorf("%q is read", text)
-		}
-	}
-	odd := `{"currency": "USD", "projects": [{"breakdown": {"resources": [{"name": "a", "monthlyCost": "1e999"}, {"name": "b", "monthlyCost": "NaN"}, {"name": "c", "monthlyCost": "x"}]}}]}`
-	if c, err := readInfracost([]byte(odd)); err != nil || c.After != 0 {
-		t.Errorf("odd numbers are read as %+v, %v", c, err)
-	}
-}
-
-// TestPoliciesSeeCostsAsInfracostGivesThem: what is written for policies is read as infracost's own.
-func TestPoliciesSeeCostsAsInfracostGivesThem(t *testing.T) {
-	t.Parallel()
-	c := &Cost{Source: ByPrices, Currency: "EUR", Before: 1, After: 3.5, Delta: 2.5, Priced: 1, Resources: []CostOf{{Address: "vm.a", Before: 1, After: 3.5, Delta: 2.5, Parts: []CostPart{{Name: "compute", Price: 0.5, QuantityBefore: 2, Quantity: 7, Before: 1, After: 3.5}}}}}
-	raw, err := json.Marshal(c.infracost("net"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(string(raw), `"diffTotalMonthlyCost":"2.5"`) || !strings.Contains(string(raw), `"breakdown":{"resources":[{"name":"vm.a"`) {
-		t.Errorf("policies see %s", raw)
-	}
-	back, err := readInfracost(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := fmt.Sprintf("%+v", back.Resources), fmt.Sprintf("%+v", c.Resources); got != want || back.Delta != c.Delta {
-		t.Errorf("it is read as %s, want %s", got, want)
-	}
-}
-
-func FuzzReadInfracost(f *testing.F) {
-	f.Add([]byte(infracostSays))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := readInfracost(data)
-		if err != nil {
-			return
-		}
-		if _, err := json.Marshal(c.infracost("x")); err != nil {
-			t.Fatal(err)
-		}
-	})
 }

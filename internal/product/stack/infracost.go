@@ -3,24 +3,64 @@ package stack
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// Where a pool has the program infracost on its PATH, what that says of a plan counts instead of price lists. It is run in the
-// step that reads the plan, with the environment of the stack, which has its key.
+// Where the environment of a stack has a key of Infracost, and the pool its program, what that says of a plan counts instead of
+// price lists. It is run in the step that reads the plan, which is one of its own then: it is told the key.
 
-// askInfracost is what the step does. It is no fault of a plan that its costs are not known.
+// ToolInfracost is the pool's tool that is infracost. Most pools do without.
+const ToolInfracost = "infracost"
+
+// asksInfracost tells whether the environment of a run has what infracost does nothing without: a key, or another address
+// of prices than its maker's.
+func (in Input) asksInfracost() bool {
+	names := in.names()
+	return names["INFRACOST_API_KEY"] || names["INFRACOST_PRICING_API_ENDPOINT"]
+}
+
+// showing gives the script of a step that reads a plan.
+func (in Input) showing(script string) string {
+	if in.asksInfracost() {
+		script += askInfracost
+	}
+	return script + phaseDone
+}
+
+// infracostSaid is where the step leaves what infracost says. What askInfracost leaves there is no larger.
+var infracostSaid = worker.Output{Name: ByInfracost, Path: "/work/infracost.json", Kind: worker.OutputFile, MaxBytes: 32 << 20, Optional: true}
+
+// askInfracost is what the step does. It is no fault of a plan that its costs are not known, nor does it wait long for them.
 const askInfracost = `
-if command -v infracost >/dev/null 2>&1; then
-  infracost breakdown --path "$ROADBED_WORK/plan.json" --format json --out-file "$ROADBED_WORK/infracost.json" --no-color ||
-    { rm -f "$ROADBED_WORK/infracost.json"; echo "infracost failed: costs are told by the price lists alone" >&2; }
+roadbed_phase infracost
+roadbed_uncosted() { # WHY
+  rm -rf "$ROADBED_WORK/infracost.json"
+  echo "$1; the price lists alone tell what this plan costs"
+}
+roadbed_bound=
+if ! command -v infracost >/dev/null 2>&1; then
+  roadbed_uncosted "the stack has a key of Infracost, and this pool has no infracost: install it on the pool's machine, and start its server or agent again"
 else
-  echo "infracost is not on the PATH of this pool: costs are told by the price lists alone"
+  if command -v timeout >/dev/null 2>&1; then roadbed_bound="timeout 300"; fi
+  if ! INFRACOST_SKIP_UPDATE_CHECK="${INFRACOST_SKIP_UPDATE_CHECK:-true}" $roadbed_bound infracost breakdown \
+    --path "$ROADBED_WORK/plan.json" --format json --out-file "$ROADBED_WORK/infracost.json" --no-color; then
+    roadbed_uncosted "infracost failed, or took longer than 5 minutes"
+  elif [ ! -f "$ROADBED_WORK/infracost.json" ]; then
+    roadbed_uncosted "infracost wrote nothing"
+  elif [ "$(wc -c < "$ROADBED_WORK/infracost.json")" -gt 33554432 ]; then
+    roadbed_uncosted "infracost wrote more than 32 MiB"
+  fi
 fi
 `
 
-const mostParts = 1000 // of a resource
+// Bounds of what infracost says of a resource.
+const (
+	mostParts   = 1000
+	deepestPart = 8 // resources within resources
+)
 
 // infracostDocument is what of infracost's JSON is read, and written for policies: those that were written for it find the
 // costs of price lists where infracost's are.
@@ -44,10 +84,32 @@ type infracostSummary struct {
 }
 
 type infracostProject struct {
-	Name string             `json:"name"`
-	Past infracostBreakdown `json:"pastBreakdown"`
-	Now  infracostBreakdown `json:"breakdown"`
-	Diff infracostBreakdown `json:"diff"`
+	Name     string             `json:"name"`
+	Metadata *infracostMetadata `json:"metadata,omitempty"`
+	Past     infracostBreakdown `json:"pastBreakdown"`
+	Now      infracostBreakdown `json:"breakdown"`
+	Diff     infracostBreakdown `json:"diff"`
+}
+
+// infracostMetadata tells of a project that could not be priced: the program succeeds all the same, and its costs are 0.
+type infracostMetadata struct {
+	Errors []struct {
+		Message string `json:"message"`
+		IsError *bool  `json:"isError"`
+	} `json:"errors,omitempty"`
+}
+
+// wrong gives what kept infracost from pricing; "" for nothing.
+func (m *infracostMetadata) wrong() string {
+	if m == nil {
+		return ""
+	}
+	for _, e := range m.Errors {
+		if e.IsError == nil || *e.IsError {
+			return strings.Join(strings.Fields(e.Message), " ")
+		}
+	}
+	return ""
 }
 
 type infracostBreakdown struct {
@@ -60,6 +122,26 @@ type infracostResource struct {
 	Type    string          `json:"resourceType,omitempty"`
 	Monthly *string         `json:"monthlyCost"`
 	Parts   []infracostPart `json:"costComponents"`
+
+	Within []infracostResource `json:"subresources,omitempty"` // such as the disks of a machine, whose costs its own have in them
+}
+
+// parts gives what a resource's costs are made of, with what is within it; false for too many.
+func (r infracostResource) parts(before string, depth int) (all []infracostPart, ok bool) {
+	if depth > deepestPart || len(r.Parts) > mostParts || len(r.Within) > mostParts {
+		return nil, false
+	}
+	for _, p := range r.Parts {
+		p.Name = before + p.Name
+		all = append(all, p)
+	}
+	for _, w := range r.Within {
+		more, ok := w.parts(before+w.Name+": ", depth+1)
+		if all = append(all, more...); !ok || len(all) > mostParts {
+			return nil, false
+		}
+	}
+	return all, true
 }
 
 type infracostPart struct {
@@ -76,8 +158,13 @@ func readInfracost(data []byte) (*Cost, error) {
 	if err := json.Unmarshal(data, &d); err != nil {
 		return nil, fault.Errorf(fault.Invalid, "read what infracost says: %w", err)
 	}
-	if d.Projects == nil || d.Currency == "" {
+	if d.Projects == nil || !currency.MatchString(d.Currency) {
 		return nil, fault.Errorf(fault.Invalid, "read what infracost says: no projects and currency; is this the output of --format json?")
+	}
+	for _, p := range d.Projects {
+		if wrong := p.Metadata.wrong(); wrong != "" {
+			return nil, fault.Errorf(fault.Unavailable, "infracost can't price this plan: %.300s", wrong)
+		}
 	}
 	c := &Cost{Source: ByInfracost, Currency: d.Currency, Before: number(d.PastTotal), After: number(d.Total), Unpriced: d.Summary.Unsupported}
 	at := map[string]int{}
@@ -90,28 +177,31 @@ func readInfracost(data []byte) (*Cost, error) {
 		}
 		return &c.Resources[i]
 	}
-	tooMuch := func(parts []infracostPart) bool { return len(c.Resources) > mostPriced || len(parts) > mostParts }
 	many := fault.Errorf(fault.TooLarge, "infracost tells of more than %d resources, or of more than %d parts of one", mostPriced, mostParts)
 	before, after := 0.0, 0.0
 	for _, p := range d.Projects {
 		for _, r := range p.Past.Resources {
-			if tooMuch(r.Parts) {
+			parts, ok := r.parts("", 0)
+			if !ok || len(c.Resources) > mostPriced {
 				return nil, many
 			}
 			one := of(r.Name)
 			one.Before += number(r.Monthly)
-			for _, part := range r.Parts {
-				one.part(part).Before, one.part(part).QuantityBefore = number(part.Monthly), number(part.Quantity)
+			for _, part := range parts {
+				is := one.part(part)
+				is.Before, is.QuantityBefore = number(part.Monthly), number(part.Quantity)
 			}
 		}
 		for _, r := range p.Now.Resources {
-			if tooMuch(r.Parts) {
+			parts, ok := r.parts("", 0)
+			if !ok || len(c.Resources) > mostPriced {
 				return nil, many
 			}
 			one := of(r.Name)
 			one.After += number(r.Monthly)
-			for _, part := range r.Parts {
-				one.part(part).After, one.part(part).Quantity = number(part.Monthly), number(part.Quantity)
+			for _, part := range parts {
+				is := one.part(part)
+				is.After, is.Quantity = number(part.Monthly), number(part.Quantity)
 			}
 		}
 		before, after = before+number(p.Past.Total), after+number(p.Now.Total)

@@ -108,14 +108,12 @@ unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show # they could name another pl
 roadbed_phase init
 GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
 roadbed_phase show
-` + showIt + askInfracost + phaseDone
+` + showIt
 	showAlone = `set -eu
 trap : TERM # as above
 ` + linking + `
 if [ ! -s engine.links ]; then
   export GOGC="${GOGC:-400}" GOMEMLIMIT="${GOMEMLIMIT:-$ROADBED_ENGINE_MEMORY}"
-elif command -v infracost >/dev/null 2>&1; then
-  exit 0 # a step that has what the stack gives it asks that
 elif ! linking < engine.links; then
   echo "roadbed: a provider of this plan is not shown here any more; another step fetches it to read the plan"
   exit 0
@@ -176,16 +174,24 @@ func planStep(r *run.Run, in Input, n int) run.Step {
 	if !in.Given.hooked(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan) {
 		in.Given.Init.give(&job)
 	}
-	job.Then = &worker.Then{
+	if !in.asksInfracost() { // else a step reads the plan that has what the stack gives it
+		job.Then = readAlone(job)
+	}
+	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Pool: in.Pool, Job: job}
+}
+
+// readAlone is the second command of a step that plans, which tells what is in the plan: see showAlone.
+func readAlone(job worker.Job) *worker.Then {
+	then := &worker.Then{
 		If: outputAlone, Argv: []string{"/bin/sh", "-c", showAlone}, Takes: []string{"plan.bin", "engine.links", "engine.lock"}, Tools: job.Tools, Outputs: []worker.Output{planJSON},
 		Files: []worker.File{{Path: "engine.rc", Content: engineConfig, Mode: 0o600}}, Env: map[string]string{},
 	}
-	job.Then.Outputs[0].Optional = true // see showAlone
+	then.Outputs[0].Optional = true
 	for _, name := range []string{"TF_IN_AUTOMATION", "TF_CLI_CONFIG_FILE", "CHECKPOINT_DISABLE", "ROADBED_WORK", "ROADBED_ENGINE_MEMORY"} {
-		job.Then.Env[name] = job.Env[name]
+		then.Env[name] = job.Env[name]
 	}
-	job.Then.Env["TF_DATA_DIR"] = "/work/engine"
-	return run.Step{Key: stepKey("plan", n), Title: "Plan", Group: "plan", Pool: in.Pool, Job: job}
+	then.Env["TF_DATA_DIR"] = "/work/engine"
+	return then
 }
 
 // planJSON is what is in a plan, as the engine tells it.
@@ -266,11 +272,14 @@ func (m made) take(in Input, job *worker.Job) {
 
 // showStep reads no state: its token lets it install modules and providers, and nothing else.
 func showStep(r *run.Run, in Input, m made, n int) run.Step {
-	job := engineJob(r, in, showScript)
+	job := engineJob(r, in, in.showing(showScript))
 	job.Scopes, job.IDToken = in.scopes(""), nil
 	m.take(in, &job)
 	job.Image, job.OwnImage = "", false // what the repository names is not asked what is in the plan
-	job.Outputs = []worker.Output{planJSON, {Name: ByInfracost, Path: "/work/infracost.json", Kind: "file", MaxBytes: 32 << 20, Optional: true}}
+	job.Outputs = []worker.Output{planJSON}
+	if in.asksInfracost() {
+		job.Extras, job.Outputs = []string{ToolInfracost}, append(job.Outputs, infracostSaid)
+	}
 	return run.Step{Key: stepKey("show", n), Title: "Read the plan", Group: "plan", Pool: in.Pool, Job: job}
 }
 

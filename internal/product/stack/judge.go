@@ -65,7 +65,11 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	if err != nil {
 		return worker.Result{}, err
 	}
-	about, err := s.planInput(ctx, r, stack, cmp.Or(v.Plan, in.Plan), plan, in.Third, cost)
+	third := maps.Clone(in.Third)
+	if cost == nil || cost.Source != ByInfracost { // what could not be read here is no policy's to read
+		delete(third, ByInfracost)
+	}
+	about, err := s.planInput(ctx, r, stack, cmp.Or(v.Plan, in.Plan), plan, third, cost)
 	if err != nil {
 		return worker.Result{}, err
 	}

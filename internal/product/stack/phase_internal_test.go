@@ -40,7 +40,7 @@ func TestALogTellsItsPhases(t *testing.T) {
 		"a task that fails":       {Given{}.performing(), []string{"init", "command"}, "ROADBED_TASK=set +e; false"},
 		"a tool's task":           {Given{}.laid(parts{begin: "set -eu\n", do: performTask}, atBeforePerform, atAfterPerform), []string{"command", "done"}, "ROADBED_TASK=set +eu; false; true"},
 		"a tool's that fails":     {Given{}.laid(parts{begin: "set -eu\n", do: performTask}, atBeforePerform, atAfterPerform), []string{"command"}, "ROADBED_TASK=set +e; false"},
-		"a show":                  {showScript, []string{"init", "show", "done"}, ""},
+		"a show":                  {Input{}.showing(showScript), []string{"init", "show", "done"}, ""},
 		"another tool":            {Given{}.laid(parts{begin: "set -eu\n", do: "echo work\n"}, atBeforePlan, atAfterPlan), []string{"plan", "done"}, ""},
 		"another tool with hooks": {hooks.laid(parts{begin: "set -eu\n", initialize: "echo ready\n", do: "echo work\n"}, atBeforeDestroy, atAfterDestroy), []string{"hooks before init", "init", "hooks after init", "apply", "done"}, ""},
 	} {

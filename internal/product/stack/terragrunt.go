@@ -64,7 +64,7 @@ GOGC="${GOGC:-400}" "$ROADBED_ENGINE" init -input=false -no-color -backend=false
 func (terragruntTool) showStep(r *run.Run, in Input, m made, n int) *run.Step {
 	step := showStep(r, in, m, n)
 	job := &step.Job
-	job.Argv[len(job.Argv)-1] = begin + "unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show\n" + lockedOnly + "roadbed_phase show\n" + showIt + askInfracost + phaseDone
+	job.Argv[len(job.Argv)-1] = in.showing(begin + "unset TF_CLI_ARGS TF_CLI_ARGS_init TF_CLI_ARGS_show\n" + lockedOnly + "roadbed_phase show\n" + showIt)
 	job.Dir, job.Sources = execute.WorkDir, nil
 	job.Files = []worker.File{
 		{Path: "engine.rc", Content: engineConfig, Mode: 0o600}, {Path: "plan.bin", Blob: m.plan, Sealed: true, Mode: 0o600},

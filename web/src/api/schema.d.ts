@@ -7072,7 +7072,7 @@ export interface components {
         };
         Plan: {
             changes: components["schemas"]["PlanChange"][] | null;
-            /** @description Absent where no price list counts, and the pool has no infracost. */
+            /** @description Absent where no price list counts, and infracost has not told it. */
             cost?: components["schemas"]["PlanCost"];
             outputs: components["schemas"]["PlanChange"][] | null;
             /** @description What was changed outside since the state was written, as far as it is not among the changes; at most 500. */
