@@ -80,6 +80,24 @@ func TestARunTriggerHasAWorkspaceRunAfterAnother(t *testing.T) {
 			t.Errorf("what was applied before is planned again as\n%s", log)
 		}
 		g.nth("web", stack.Tracked, 2)
+		for source, want := range map[string]string{"tfe-run-trigger": after, "tfe-api": first} {
+			id := "run-" + strings.TrimPrefix(want, "run_")
+			if r := m.wants(200, "GET", "runs/"+id, ""); r.text("source") != source {
+				t.Errorf("the source of run %s is %s, want %s", want, r.text("source"), source)
+			}
+			found := 0
+			for _, r := range m.part("organizations/default/runs?filter[source]=" + source).Data {
+				if r.text("source") != source {
+					t.Errorf("among those of the source %s is one of %s", source, r.text("source"))
+				}
+				if r.ID == id {
+					found++
+				}
+			}
+			if found != 1 {
+				t.Errorf("run %s is %d times among those of the source %s", want, found, source)
+			}
+		}
 
 		m.wants(204, "DELETE", "run-triggers/"+made.ID, "")
 		m.wants(404, "GET", "run-triggers/"+made.ID, "")

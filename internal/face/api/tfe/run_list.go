@@ -49,8 +49,11 @@ func narrow(r *http.Request, to *run.Query, marks map[string][]string) {
 	among("filter[status]", choices)
 	among("filter[operation]", operation)
 	among("filter[source]", func(word string) []run.Choice {
-		if word == runSource {
-			return []run.Choice{{}}
+		switch word {
+		case runSource:
+			return []run.Choice{{Not: []string{stack.MarkFollows}}}
+		case triggerSource:
+			return []run.Choice{{Has: []string{stack.MarkFollows}}}
 		}
 		return nil
 	})
