@@ -174,6 +174,9 @@ func TestGoTFEsOwnTestsPass(t *testing.T) {
 			all.Go(func() {
 				c := exec.CommandContext(ctx, program, "-test.v", "-test.timeout=5m", "-test.parallel=4", "-test.run="+pattern(group))
 				c.Dir, c.Env = dir, environment
+				if cloudOnly(group[0]) {
+					c.Env = append(slices.Clone(environment), "ENABLE_TFE=0")
+				}
 				out, _ := c.CombinedOutput() // what failed is told by its name
 				lock.Lock()
 				defer lock.Unlock()
@@ -219,21 +222,27 @@ func TestAListedTestHasToRunAndPass(t *testing.T) {
 	}
 }
 
-// suiteGroups splits tests into those that run beside each other by themselves, and some programs' worth of those that
-// begin runs, which wait for each other within one program.
+// cloudOnly tells of a test that skips itself where ENABLE_TFE says that the server is no HCP Terraform.
+func cloudOnly(test string) bool { return strings.HasPrefix(test, "TestAgentTokens") }
+
+// suiteGroups splits tests into those that run beside each other by themselves, some programs' worth of those that
+// begin runs, which wait for each other within one program, and those that run as at HCP Terraform.
 func suiteGroups(names []string) [][]string {
-	const programs = 4
+	const programs = 5
 	groups := make([][]string, programs)
 	var roots []string
 	for _, name := range names {
 		root, at := rootOf(name), 0
-		if strings.HasSuffix(root, "_RunDependent") {
+		switch {
+		case cloudOnly(name):
+			at = programs - 1
+		case strings.HasSuffix(root, "_RunDependent"):
 			i := slices.Index(roots, root)
 			if i < 0 {
 				i = len(roots)
 				roots = append(roots, root)
 			}
-			at = 1 + i%(programs-1)
+			at = 1 + i%(programs-2)
 		}
 		groups[at] = append(groups[at], name)
 	}

@@ -1,6 +1,7 @@
 package pool
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -71,9 +72,9 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if spec.Shared {
 		shared = 1
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO pools (name, space, description, shared, drained, image) VALUES ($1, $2, $3, $4, 0, $5)
- ON CONFLICT (name) DO UPDATE SET space=excluded.space, description=excluded.description, shared=excluded.shared, image=excluded.image`,
-		name, c.Space, strings.TrimSpace(c.New.Metadata.Description), shared, spec.Image)
+	_, err := tx.Exec(ctx, `INSERT INTO pools (name, space, description, shared, drained, image, title, created) VALUES ($1, $2, $3, $4, 0, $5, $6, $7)
+ ON CONFLICT (name) DO UPDATE SET space=excluded.space, description=excluded.description, shared=excluded.shared, image=excluded.image, title=excluded.title`,
+		name, c.Space, strings.TrimSpace(c.New.Metadata.Description), shared, spec.Image, cmp.Or(c.New.Metadata.Title, c.Ref.Name), store.Micros(s.Now()))
 	return fault.Wrap(err, "keep worker pool %s", name)
 }
 

@@ -13,7 +13,9 @@ import (
 type Pool struct {
 	Name        string // NAMESPACE/NAME
 	Space       string
+	Title       string // of its document; its name within the namespace where that has none
 	Description string
+	Created     time.Time
 	Shared      bool   // with the spaces below
 	Image       string // of steps that name none, on agents that run containers; "" for the agent's own
 	Drained     bool   // its agents are given nothing

@@ -167,13 +167,27 @@ func (s *Service) List(ctx context.Context, space string, part page.Request) (li
 // Agents gives the agents of a pool, by name, with the runs of theirs that the caller may read. Permission: pool:read in
 // the pool's space; otherwise NotFound.
 func (s *Service) Agents(ctx context.Context, name string, part page.Request) (list page.Of[Agent], err error) {
+	_, err = s.agents(ctx, name, func(all []Agent) []Agent {
+		list = page.From(all, part, func(a Agent) string { return a.Name })
+		return list.Items
+	})
+	return list, err
+}
+
+// AllAgents is Agents for who reads them by the numbers of pages: they are all read each time.
+func (s *Service) AllAgents(ctx context.Context, name string) ([]Agent, error) {
+	return s.agents(ctx, name, func(all []Agent) []Agent { return all })
+}
+
+// agents gives those of the agents of a pool that are chosen of all, which tell in place how they do.
+func (s *Service) agents(ctx context.Context, name string, choose func(all []Agent) []Agent) (list []Agent, err error) {
 	p, err := s.reach(ctx, name, "")
 	if err != nil {
-		return list, err
+		return nil, err
 	}
 	readable, err := s.Access.Spaces(ctx, "run:read")
 	if err != nil {
-		return list, err
+		return nil, err
 	}
 	err = s.DB.Read(ctx, func(tx *store.Tx) error {
 		all, err := agentsOf(ctx, tx, p.Name)
@@ -184,10 +198,10 @@ func (s *Service) Agents(ctx context.Context, name string, part page.Request) (l
 		if err != nil {
 			return err
 		}
-		list = page.From(all, part, func(a Agent) string { return a.Name })
+		list = choose(all)
 		now := s.Now()
-		for i := range list.Items {
-			a := &list.Items[i]
+		for i := range list {
+			a := &list[i]
 			a.State = a.stateAt(now, p)
 			for _, l := range leased {
 				switch {

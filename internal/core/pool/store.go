@@ -23,12 +23,16 @@ func Migrations() store.Migrations {
 	return store.Migrations{Room: "pool", FS: sub}
 }
 
-const columns = "SELECT name, space, description, shared, drained, image FROM pools"
+const (
+	poolColumns = "name, space, description, shared, drained, image, title, created"
+	columns     = "SELECT " + poolColumns + " FROM pools"
+)
 
 func scan(row store.Row) (p Pool, err error) {
 	var shared, drained int
-	err = row.Scan(&p.Name, &p.Space, &p.Description, &shared, &drained, &p.Image)
-	p.Shared, p.Drained = shared == 1, drained == 1
+	var created int64
+	err = row.Scan(&p.Name, &p.Space, &p.Description, &shared, &drained, &p.Image, &p.Title, &created)
+	p.Shared, p.Drained, p.Created = shared == 1, drained == 1, store.FromMicros(created)
 	return p, err
 }
 

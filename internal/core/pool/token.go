@@ -90,14 +90,59 @@ func (s *Service) Tokens(ctx context.Context, pool string, part page.Request) (l
 		list = page.Cut(all, part, func(t Token) string { return t.ID })
 		return err
 	})
+	s.latest(list.Items)
+	return list, fault.Wrap(err, "list the tokens of worker pool %s", pool)
+}
+
+// TokensInUse gives the tokens of a pool that are good, the newest first; there are at most 100. Permission: pool:admin in the
+// pool's space.
+func (s *Service) TokensInUse(ctx context.Context, pool string) (list []Token, err error) {
+	p, err := s.reach(ctx, pool, Right)
+	if err != nil {
+		return nil, err
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		rows, err := tx.Query(ctx, tokenColumns+" WHERE pool = $1 AND revoked = 0 AND (expires = 0 OR expires > $2) ORDER BY id DESC", p.Name, store.Micros(s.Now()))
+		list, err = store.Collect(rows, err, scanToken)
+		return err
+	})
+	s.latest(list)
+	return list, fault.Wrap(err, "list the tokens of worker pool %s", pool)
+}
+
+// TokenInUse gives a token by its id, that is good. Permission: pool:admin in the space of its pool; otherwise NotFound.
+func (s *Service) TokenInUse(ctx context.Context, id string) (t Token, err error) {
+	none := access.NotFound("token " + id)
+	if !ref.IsID(id, ref.PoolToken) {
+		return Token{}, none
+	}
+	p := Pool{}
+	err = s.DB.Read(ctx, func(tx *store.Tx) (err error) {
+		if t, err = store.One(tx.QueryRow(ctx, tokenColumns+" WHERE id = $1 AND revoked = 0 AND (expires = 0 OR expires > $2)", id, store.Micros(s.Now())), scanToken, "token %s", id); err == nil {
+			p, err = byName(ctx, tx, t.Pool)
+		}
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.NotFound) || err == nil && !s.Access.May(ctx, Right, p.Space):
+		return Token{}, none
+	case err != nil:
+		return Token{}, fault.Wrap(err, "look for a token")
+	}
+	list := []Token{t}
+	s.latest(list)
+	return list[0], nil
+}
+
+// latest adds to tokens the uses of theirs that are not written yet.
+func (s *Service) latest(list []Token) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i, t := range list.Items {
+	for i, t := range list {
 		if used := s.used[t.ID]; used.After(t.Used) {
-			list.Items[i].Used = used
+			list[i].Used = used
 		}
 	}
-	return list, fault.Wrap(err, "list the tokens of worker pool %s", pool)
 }
 
 // RevokeToken ends a token of a pool at once; revoking again changes nothing. Permission: pool:admin in the pool's space.

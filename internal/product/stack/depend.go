@@ -117,7 +117,7 @@ func (s *Service) keepDependencies(ctx context.Context, tx *store.Tx, stack ref.
 			return fault.Errorf(fault.Invalid, "the stacks would depend on each other: %s; take one of these out of its dependsOn",
 				strings.Join(append([]string{stack.String()}, way...), " → "))
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO stack_dependencies (stack, upstream, used) VALUES ($1, $2, '')", stack.String(), d.Stack); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO stack_dependencies (stack, upstream, used, created) VALUES ($1, $2, '', $3)", stack.String(), d.Stack, store.Micros(s.Now())); err != nil {
 			return fault.Wrap(err, "keep a dependency of %s", stack)
 		}
 	}

@@ -496,6 +496,11 @@ func (in *Input) follow(after run.Run) {
 	in.TriggeredBy, in.Workflow, in.Depth = after.Subject, of.Workflow, of.Depth
 }
 
+// Follows tells whether a run has begun since one of a stack has finished on which its own depends.
+func (in Input) Follows() bool {
+	return in.Type == Tracked && strings.HasPrefix(in.TriggeredBy, "stack:")
+}
+
 // prepareAfter is prepare for a run that follows another: it applies the changes of that one, too.
 func (s *Service) prepareAfter(ctx context.Context, stack Stack, from origin, after run.Run) (prepared, error) {
 	ready, err := s.prepareOrigin(ctx, stack, from)

@@ -289,15 +289,15 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 	if err != nil {
 		return fault.Wrap(err, "encode the editors of %s", c.Ref)
 	}
-	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors, scheduled, drift, drift_checked, created, owner)
- VALUES ($1,$2,$3,$4,$5,$6,$10,'',0,$7,'',$8,0,$9,$7,'',0,$11,$12) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, owner=excluded.owner, repository=excluded.repository,
+	_, err = tx.Exec(ctx, `INSERT INTO stacks (ref, space, repository, branch, path, spec, seen, message, deleted, updated, applied, edit, applied_edit, editors, scheduled, drift, drift_checked, created, owner, pool)
+ VALUES ($1,$2,$3,$4,$5,$6,$10,'',0,$7,'',$8,0,$9,$7,'',0,$11,$12,$13) ON CONFLICT (ref) DO UPDATE SET space=excluded.space, owner=excluded.owner, pool=excluded.pool, repository=excluded.repository,
  branch=excluded.branch, path=excluded.path, spec=excluded.spec, deleted=0, updated=excluded.updated, edit=excluded.edit, editors=excluded.editors, created=excluded.created,
  scheduled = CASE WHEN stacks.spec=excluded.spec AND stacks.deleted=0 THEN stacks.scheduled ELSE excluded.scheduled END,
  overdue = CASE WHEN stacks.spec=excluded.spec AND stacks.deleted=0 THEN stacks.overdue ELSE '' END,
  applied = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.deleted=0 THEN stacks.applied ELSE '' END,
  seen = CASE WHEN stacks.repository=excluded.repository AND stacks.branch=excluded.branch AND stacks.path=excluded.path
   AND stacks.deleted=0 AND stacks.spec=excluded.spec THEN stacks.seen ELSE '' END`,
-		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(edited), born, store.Micros(created), Stack{Ref: c.Ref, Spec: spec}.owner())
+		c.Ref.String(), c.Space, spec.Source.Repository, spec.Source.Branch, spec.Source.Path, string(raw), store.Micros(s.Now()), edit, string(edited), born, store.Micros(created), Stack{Ref: c.Ref, Spec: spec}.owner(), spec.WorkerPool)
 	if err != nil {
 		return fault.Wrap(err, "keep stack %s", c.Ref)
 	}

@@ -13,6 +13,7 @@ const (
 	MarkSaves       = "saves"        // its plan waits for a confirmation, whatever the stack says
 	MarkRefreshOnly = "refresh-only" // it takes up into the state what was changed by others
 	MarkStopping    = "stopping"     // it is to be canceled, and has not ended
+	MarkFollows     = "follows"      // it follows one of another stack
 )
 
 // MarkPool gives the mark of runs whose commands a worker pool runs.
@@ -50,6 +51,7 @@ func traits(r run.Run) run.Traits {
 	mark(MarkSaves, up.Save)
 	mark(MarkRefreshOnly, up.RefreshOnly)
 	mark(MarkStopping, r.CancelRequested && !r.Terminal)
+	mark(MarkFollows, in.Follows())
 	mark(MarkPool(in.Pool), in.Pool != "")
 	return t
 }

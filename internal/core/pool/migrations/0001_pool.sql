@@ -5,8 +5,11 @@ CREATE TABLE pools (
   description TEXT NOT NULL,
   shared INTEGER NOT NULL, -- with the spaces below
   drained INTEGER NOT NULL,
-  image TEXT NOT NULL -- of steps that name none; '' for the agent's own
+  image TEXT NOT NULL, -- of steps that name none; '' for the agent's own
+  title TEXT NOT NULL, -- that of its document, or its name
+  created BIGINT NOT NULL
 );
+CREATE INDEX pools_space ON pools (space, name);
 
 CREATE TABLE pool_tokens (
   id TEXT PRIMARY KEY,

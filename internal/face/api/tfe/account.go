@@ -19,7 +19,7 @@ func (h *Handler) accountRoutes() {
 	h.handle("organizations/{organization}/capacity", h.capacity)
 	h.handle("organizations/{organization}/runs/queue", h.queue)
 	h.handle("organizations/{organization}/projects", h.projects)
-	for _, none := range []string{"teams", "agent-pools", "oauth-clients", "run-tasks", "policies", "policy-sets"} {
+	for _, none := range []string{"teams", "oauth-clients", "run-tasks", "policies", "policy-sets"} {
 		h.handle("organizations/{organization}/"+none, h.nothing)
 	}
 }
@@ -38,7 +38,7 @@ func (h *Handler) entitlements(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return one(w, http.StatusOK, resource("entitlement-sets", space, object{
-		"operations": true, "state-storage": true, "private-module-registry": false, "teams": false, "vcs-integrations": false, "agents": false,
+		"operations": true, "state-storage": true, "private-module-registry": false, "teams": false, "vcs-integrations": false, "agents": true,
 		"audit-logging": true, "cost-estimation": true, "sentinel": false, "sso": false, "run-tasks": false, "configuration-designer": false,
 		"self-serve-billing": false, "usage-reporting": false,
 	}, nil))

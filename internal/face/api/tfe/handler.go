@@ -14,6 +14,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/core/access"
 	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
+	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/core/secret"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -41,6 +42,7 @@ type Deps struct {
 	Identity *identity.Service
 	Catalog  *catalog.Service
 	Secrets  *secret.Service
+	Pools    *pool.Service
 	Seal     Sealer
 	Base     func(ctx context.Context) string // how the client reached the server, without a slash at the end
 	TLS      func(ctx context.Context) bool   // whether a browser's cookies are those of TLS
@@ -76,6 +78,8 @@ func New(d Deps) *Handler {
 	h.planRoutes()
 	h.costRoutes()
 	h.stateRoutes()
+	h.triggerRoutes()
+	h.poolRoutes()
 	return h
 }
 

@@ -130,7 +130,7 @@ func (a organizationAttributes) check() error {
 		return fault.Errorf(fault.Invalid, "the default execution mode %q is not offered; workspaces of this server run remotely", *a.ExecutionMode)
 	}
 	if len(a.AgentPool) > 0 && string(a.AgentPool) != "null" {
-		return fault.Errorf(fault.Invalid, "Default agent pool must not be specified unless using 'agent' execution mode, which is not offered; a stack names its pool by spec.workerPool")
+		return fault.Errorf(fault.Invalid, "Default agent pool must not be specified unless using 'agent' execution mode, which an organization does not have by default; give each workspace its pool by agent-pool-id")
 	}
 	if a.Email != nil {
 		if at, err := mail.ParseAddress(*a.Email); err != nil || at.Address != *a.Email || len(*a.Email) > 254 {

@@ -88,7 +88,7 @@ func (h *Handler) wireRun(ctx context.Context, d run.Detail, workspace string) o
 	return resource("runs", wireID(r.ID), object{
 		"status": statusOf(r), "message": message, "created-at": moment(r.Created), "has-changes": !out.Summary.Empty(), "is-destroy": in.Type == stack.Destroy || up.Destroy,
 		"plan-only": in.OnlyPlans(), "auto-apply": (in.Autodeploy || up.AutoApply) && !up.Save, "save-plan": up.Save, "refresh": !up.NoRefresh, "refresh-only": up.RefreshOnly,
-		"target-addrs": up.Targets, "replace-addrs": up.Replace, "variables": nil, "source": runSource, "trigger-reason": "manual", "position-in-queue": 0,
+		"target-addrs": up.Targets, "replace-addrs": up.Replace, "variables": nil, "source": sourceOf(in), "trigger-reason": "manual", "position-in-queue": 0,
 		"terraform-version": "latest", "allow-empty-apply": false, "canceled-at": canceled, "force-cancel-available-at": canceled, "status-timestamps": times(d),
 		"actions": object{
 			"is-cancelable": h.Runs.MayCancel(r) && r.State != "unconfirmed", "is-confirmable": waits, "is-discardable": waits, "is-force-cancelable": false,
@@ -140,8 +140,18 @@ func (h *Handler) listOrganizationRuns(w http.ResponseWriter, r *http.Request) e
 	return h.answerRuns(w, r, run.Query{Spaces: []string{space}})
 }
 
-// runSource is what clients know runs by that this protocol begins.
-const runSource = "tfe-api"
+// What clients know runs by that this protocol begins, and those that follow others.
+const (
+	runSource     = "tfe-api"
+	triggerSource = "tfe-run-trigger"
+)
+
+func sourceOf(in stack.Input) string {
+	if in.Follows() {
+		return triggerSource
+	}
+	return runSource
+}
 
 type runAttributes struct {
 	Message     string   `json:"message"`

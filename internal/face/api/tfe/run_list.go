@@ -14,7 +14,14 @@ import (
 // answerRuns answers with a part of the runs of stacks that are asked for, newest first.
 func (h *Handler) answerRuns(w http.ResponseWriter, r *http.Request, q run.Query) error {
 	q.Kinds = []string{stack.RunKind}
-	narrow(r, &q)
+	var marks map[string][]string
+	if len(q.Spaces) == 1 {
+		var err error
+		if marks, err = h.poolMarks(r.Context(), q.Spaces[0], words(r.URL.Query().Get("filter[agent_pool_names]"))); err != nil {
+			return err
+		}
+	}
+	narrow(r, &q, marks)
 	p := pagingOf(r)
 	list, total, err := h.Runs.Part(r.Context(), q, p.place())
 	if err != nil {
@@ -27,8 +34,8 @@ func (h *Handler) answerRuns(w http.ResponseWriter, r *http.Request, q run.Query
 	return many(w, p, total, data, parts...)
 }
 
-// narrow adds to a query what a client narrows a list of runs to.
-func narrow(r *http.Request, to *run.Query) {
+// narrow adds to a query what a client narrows a list of runs to; the marks are those of the pools that it names.
+func narrow(r *http.Request, to *run.Query, marks map[string][]string) {
 	q := r.URL.Query()
 	among := func(name string, choices func(word string) []run.Choice) {
 		if asked := words(q.Get(name)); len(asked) > 0 {
@@ -42,12 +49,20 @@ func narrow(r *http.Request, to *run.Query) {
 	among("filter[status]", choices)
 	among("filter[operation]", operation)
 	among("filter[source]", func(word string) []run.Choice {
-		if word == runSource {
-			return []run.Choice{{}}
+		switch word {
+		case runSource:
+			return []run.Choice{{Not: []string{stack.MarkFollows}}}
+		case triggerSource:
+			return []run.Choice{{Has: []string{stack.MarkFollows}}}
 		}
 		return nil
 	})
-	among("filter[agent_pool_names]", func(word string) []run.Choice { return []run.Choice{{Has: []string{stack.MarkPool(word)}}} })
+	among("filter[agent_pool_names]", func(word string) (all []run.Choice) {
+		for _, name := range marks[word] {
+			all = append(all, run.Choice{Has: []string{stack.MarkPool(name)}})
+		}
+		return all
+	})
 	if names := words(q.Get("filter[workspace_names]")); len(names) > 0 {
 		to.Names = names
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
-// Tokens are those of whoever asks; others have theirs by the native API.
+// Tokens are those of whoever asks; others have theirs by the native API. Those of pools are at the same place by their ids.
 func (h *Handler) tokenRoutes() {
 	h.handle("users/{user}/authentication-tokens", h.listTokens)
 	h.handle("POST users/{user}/authentication-tokens", h.createToken)
@@ -112,6 +112,9 @@ func (h *Handler) token(r *http.Request) (identity.Token, error) {
 }
 
 func (h *Handler) readToken(w http.ResponseWriter, r *http.Request) error {
+	if strings.HasPrefix(r.PathValue("token"), poolTokenKind) {
+		return h.readPoolToken(w, r)
+	}
 	t, err := h.token(r)
 	if err != nil {
 		return err
@@ -120,6 +123,9 @@ func (h *Handler) readToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h *Handler) deleteToken(w http.ResponseWriter, r *http.Request) error {
+	if strings.HasPrefix(r.PathValue("token"), poolTokenKind) {
+		return h.deletePoolToken(w, r)
+	}
 	t, err := h.token(r)
 	if err == nil {
 		err = h.Identity.RevokeToken(r.Context(), t.ID)

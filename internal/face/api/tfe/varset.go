@@ -300,7 +300,7 @@ func (h *Handler) createVarset(w http.ResponseWriter, r *http.Request) error {
 	}
 	d := document.Document{
 		APIVersion: "roadbed.dev/v1", Kind: "Context", Spec: map[string]any{"owner": actor.From(r.Context()).Ref.String()},
-		Metadata: document.Metadata{Name: plainName(*in.Name), Namespace: stack.HomeNamespace(space)},
+		Metadata: document.Metadata{Name: plainName(*in.Name, "variables"), Namespace: stack.HomeNamespace(space)},
 	}
 	if _, err := h.Catalog.Get(r.Context(), d.Ref()); !fault.Is(err, fault.NotFound) {
 		d.Metadata.Name += "-" + strings.ToLower(rand.Text())[:6]
@@ -321,8 +321,8 @@ func (h *Handler) freeName(ctx context.Context, space, name string, but ref.Enti
 	return err
 }
 
-// plainName makes of a name one that a document may have.
-func plainName(text string) string {
+// plainName makes of a name one that a document may have; of one with nothing of that, another.
+func plainName(text, otherwise string) string {
 	plain := strings.Trim(strings.Map(func(c rune) rune {
 		if c >= 'a' && c <= 'z' || c >= '0' && c <= '9' {
 			return c
@@ -330,7 +330,7 @@ func plainName(text string) string {
 		return '-'
 	}, strings.ToLower(text)), "-")
 	if plain = strings.Trim(plain[:min(len(plain), 50)], "-"); plain == "" {
-		return "variables"
+		return otherwise
 	}
 	return plain
 }

@@ -89,8 +89,11 @@ func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace, st stac
 	if !ws.Remote() {
 		attributes["vcs-repo"] = object{"identifier": ws.Repository, "display-identifier": ws.Repository, "branch": ws.Branch, "service-provider": "roadbed"}
 	}
+	if ws.Spec.WorkerPool != "" {
+		attributes["execution-mode"] = inAgents
+	}
 	relations := object{
-		"organization": to("organizations", ws.Space), "project": to("projects", projectOf(ws.Space)), "current-run": to("runs", ""), "current-state-version": to("state-versions", ""),
+		"agent-pool": to("agent-pools", poolID(ws.Spec.WorkerPool)), "organization": to("organizations", ws.Space), "project": to("projects", projectOf(ws.Space)), "current-run": to("runs", ""), "current-state-version": to("state-versions", ""),
 		"current-configuration-version": to("configuration-versions", wireID(st.Configuration)), "locked-by": to("users", st.LockedBy),
 		"tag-bindings": bindingsOf(ws),
 	}
@@ -136,12 +139,25 @@ type workspaceAttributes struct {
 	AutoApply        *bool           `json:"auto-apply"`
 	WorkingDirectory *string         `json:"working-directory"`
 	ExecutionMode    *string         `json:"execution-mode"`
+	AgentPool        *string         `json:"agent-pool-id"`
 	VCS              json.RawMessage `json:"vcs-repo"`
 }
 
+// Where the runs of a workspace run.
+const (
+	inServer = "remote"
+	inAgents = "agent"
+)
+
 func (a workspaceAttributes) check() error {
-	if a.ExecutionMode != nil && *a.ExecutionMode != "remote" && *a.ExecutionMode != "" {
-		return fault.Errorf(fault.Invalid, "the execution mode %q is not offered; workspaces of this server run remotely", *a.ExecutionMode)
+	mode, pool := textOf(a.ExecutionMode), textOf(a.AgentPool)
+	switch {
+	case mode != "" && mode != inServer && mode != inAgents:
+		return fault.Errorf(fault.Invalid, "the execution mode %.100q is not offered; workspaces of this server run remotely, or by the agents of a pool", mode)
+	case mode == inAgents && pool == "":
+		return fault.Errorf(fault.Invalid, "the execution mode agent takes a pool; name it by agent-pool-id")
+	case mode == inServer && pool != "":
+		return fault.Errorf(fault.Invalid, "agent-pool-id goes with the execution mode agent, not with remote")
 	}
 	if len(a.VCS) > 0 && string(a.VCS) != "null" {
 		return fault.Errorf(fault.Invalid, "a stack gets its repository by its document; declare it with spec.source.repository")
@@ -149,9 +165,32 @@ func (a workspaceAttributes) check() error {
 	return nil
 }
 
-// change writes into a document what was sent, and tells whether that changes it.
+func textOf(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+// resolve puts in place of the id of a pool, which the caller has to see, its name.
+func (a *workspaceAttributes) resolve(ctx context.Context, h *Handler) error {
+	if textOf(a.AgentPool) == "" {
+		a.AgentPool = nil
+		return nil
+	}
+	p, err := h.poolOf(ctx, *a.AgentPool)
+	a.AgentPool = &p.Name
+	return err
+}
+
+// change writes into a document what was sent, with the pool by its name, and tells whether that changes it.
 func (a workspaceAttributes) change(d *document.Document) bool {
 	before := d.JSON()
+	if a.AgentPool != nil {
+		d.Spec["workerPool"] = *a.AgentPool
+	} else if textOf(a.ExecutionMode) == inServer {
+		delete(d.Spec, "workerPool")
+	}
 	if a.Description != nil {
 		d.Metadata.Description = *a.Description
 	}
@@ -194,6 +233,9 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 		return fault.Errorf(fault.Invalid, "the name of a workspace has letters, digits, '-', '_' and '.', at most 63")
 	}
 	if err := in.check(); err != nil {
+		return err
+	}
+	if err := in.resolve(r.Context(), h); err != nil {
 		return err
 	}
 	name := strings.ToLower(*in.Name)
@@ -243,6 +285,9 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	if err := in.check(); err != nil {
+		return err
+	}
+	if err := in.resolve(r.Context(), h); err != nil {
 		return err
 	}
 	if in.Name != nil && !strings.EqualFold(*in.Name, ws.Name) {

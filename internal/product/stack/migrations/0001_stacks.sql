@@ -25,8 +25,10 @@ CREATE TABLE stacks (
   queued INTEGER NOT NULL DEFAULT 0,  -- runs that wait for the stack, or for a worker
   left_out TEXT NOT NULL DEFAULT '',  -- why what a schedule would begin was left out when one was due last
   overdue TEXT NOT NULL DEFAULT '',   -- JSON: schedules that could not begin their runs, and when each is tried again; '' for none
-  owner TEXT NOT NULL DEFAULT ''      -- as a reference; as it is written where that is none
+  owner TEXT NOT NULL DEFAULT '',     -- as a reference; as it is written where that is none
+  pool TEXT NOT NULL DEFAULT ''       -- the worker pool that it names
 );
+CREATE INDEX stacks_pool ON stacks (pool, ref);
 CREATE INDEX stacks_repository ON stacks (repository, branch);
 CREATE INDEX stacks_space ON stacks (space, ref);
 CREATE INDEX stacks_owner ON stacks (owner, ref);
@@ -62,6 +64,7 @@ CREATE TABLE stack_dependencies (
   stack TEXT NOT NULL,
   upstream TEXT NOT NULL, -- on which it depends
   used TEXT NOT NULL,     -- version of its state that the newest run that finished was given
+  created BIGINT NOT NULL DEFAULT 0, -- when the document said so first, in microseconds
   PRIMARY KEY (stack, upstream)
 );
 CREATE INDEX stack_dependencies_upstream ON stack_dependencies (upstream);
