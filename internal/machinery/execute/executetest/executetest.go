@@ -27,6 +27,7 @@ func Run(t *testing.T, image string, open func(t *testing.T) execute.Executor) {
 		"ends with the status of the command":    s.status,
 		"gives only the environment of the spec": s.environment,
 		"shares the workspace":                   s.workspace,
+		"finds a lent program":                   s.lent,
 		"passes input on":                        s.input,
 		"refuses a wrong spec":                   s.refuses,
 		"tells what can't be started":            s.missing,
@@ -126,6 +127,20 @@ func (s suite) workspace(t *testing.T) {
 	spec.Argv = []string{"/bin/sh", execute.WorkDir + "/script", "an argument"}
 	if _, out := s.run(t, spec); out != "an argument\n" {
 		t.Errorf("a script of the workspace: %q", out)
+	}
+}
+
+func (s suite) lent(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "greets")
+	write(t, program, "#!/bin/sh\necho hello, $1\n")
+	if err := os.Chmod(program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	spec := s.shell("lent", "greets you")
+	spec.Mounts = []execute.Mount{{Source: program, Target: "/tools/greets/greets", ReadOnly: true}}
+	spec.Env = map[string]string{"PATH": "/tools/greets:/usr/bin:/bin"}
+	if result, out := s.run(t, spec); result.ExitCode != 0 || out != "hello, you\n" {
+		t.Errorf("got %+v, %q", result, out)
 	}
 }
 

@@ -38,22 +38,35 @@ func onHost(q *group.Request, dir string, env map[string]string) ([]string, stri
 		}
 		return path
 	}
-	list := func(value string) string {
+	// The folder of a lent program has no place of its own: the program has.
+	searched := func(folder string) string {
+		for _, m := range q.Mounts {
+			if filepath.Dir(m.Target) == folder && filepath.Base(m.Target) == filepath.Base(m.Source) {
+				return filepath.Dir(m.Source)
+			}
+		}
+		return translate(folder)
+	}
+	list := func(value string, place func(path string) string) string {
 		parts := strings.Split(value, ":")
 		for i, part := range parts {
 			if strings.HasPrefix(part, "/") && filepath.Clean(part) == part {
-				parts[i] = translate(part)
+				parts[i] = place(part)
 			}
 		}
 		return strings.Join(parts, ":")
 	}
 	argv := make([]string, len(q.Argv))
 	for i, arg := range q.Argv {
-		argv[i] = list(arg)
+		argv[i] = list(arg, translate)
 	}
 	translated := map[string]string{}
 	for name, value := range env {
-		translated[name] = list(value)
+		place := translate
+		if name == "PATH" {
+			place = searched
+		}
+		translated[name] = list(value, place)
 	}
 	return argv, translate(dir), translated
 }
