@@ -77,7 +77,7 @@ func withoutEngines(home string) []string {
 	var paths []string
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		found := false
-		for _, name := range toolchain.Names() {
+		for _, name := range toolchain.Engines() {
 			_, err := os.Stat(filepath.Join(dir, name))
 			found = found || err == nil
 		}

@@ -60,7 +60,7 @@ func bringEngine(ctx context.Context, tell io.Writer) (string, error) {
 }
 
 // optionsOfEngines are those of a server that matter to its engines.
-var optionsOfEngines = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases"}
+var optionsOfEngines = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases", "kubectl-releases", "terragrunt-releases", "pulumi-releases"}
 
 func engineList() *cobra.Command {
 	var available bool
@@ -101,7 +101,7 @@ func engineList() *cobra.Command {
 }
 
 func engineDownload() *cobra.Command {
-	c := onData("download NAME VERSION", "Download a version of an engine into a server's data folder", cobra.ExactArgs(2), func(c *cobra.Command, o Options, args []string) error {
+	c := onData("download NAME VERSION", "Download a version of an engine or tool into a server's data folder", cobra.ExactArgs(2), func(c *cobra.Command, o Options, args []string) error {
 		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		log, err := o.Logger()
@@ -116,7 +116,7 @@ func engineDownload() *cobra.Command {
 			o.TerraformReleases = toolchain.TerraformReleases
 		}
 		o.Download = true
-		wanted, err := toolchain.ParseWanted(strings.TrimPrefix(args[1], "v"))
+		wanted, err := toolchain.ParseFor(name, strings.TrimPrefix(args[1], "v"))
 		if err != nil {
 			return cli.Usage(err)
 		}
@@ -131,9 +131,10 @@ func engineDownload() *cobra.Command {
 		}
 		return err
 	}, optionsOfEngines...)
-	c.Long = `Downloads OpenTofu or Terraform into a data folder, where its server finds it, and verifies its checksum and
-signature. VERSION is a version, a constraint such as "~> 1.9", or latest. A version that is there already is
-verified again, and nothing is downloaded. From 1.6 on, Terraform's licence is the BUSL.
+	c.Long = `Downloads tofu, terraform, kubectl, terragrunt or pulumi into a data folder, where its server finds it, and
+verifies its checksum, and its signature where there is one: of OpenTofu and Terraform. VERSION is a version, a
+constraint such as "~> 1.9", or latest. A version that is there already is verified again, and nothing is
+downloaded. From 1.6 on, Terraform's licence is the BUSL.
 
 Exit codes: 0 it is there, 1 it could not be brought, 2 wrong options, 5 there is no such version.`
 	c.Example = "  roadbed engine download tofu 1.11.5 --data ./roadbed-data"

@@ -61,7 +61,7 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 		h.Log.Warn("steps have no tools but the engine", "error", err)
 		tools = map[string]worker.Tool{}
 	}
-	for tool, program := range map[string]string{stack.ToolPulumi: h.Options.pulumi, stack.ToolTerragrunt: h.Options.terragrunt} {
+	for tool, program := range map[string]string{stack.ToolPulumi: h.Options.pulumi, stack.ToolTerragrunt: h.Options.terragrunt, stack.ToolKubectl: h.Options.kubectl} {
 		if program != "" {
 			tools[tool] = worker.Beside(tool, program)
 		}
