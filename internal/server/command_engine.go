@@ -26,7 +26,7 @@ func engineCommand(string) *cobra.Command {
 downloaded or built before. Where there is none, OpenTofu is downloaded into the cache folder of the user, and its
 checksum and signature are verified. Servers of this user find it there.
 
-Stacks may ask for other versions: list and download are about these.
+Stacks may ask for other versions, and for kubectl, terragrunt and pulumi: list and download are about these.
 
 Exit codes: 0 there is one, 1 there is none and none could be downloaded, or what ROADBED_ENGINE names is none.`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -64,7 +64,7 @@ var optionsOfEngines = []string{"engine", "download-engine", "opentofu-releases"
 
 func engineList() *cobra.Command {
 	var available bool
-	c := onData("list", "The engines that a server has, and those that it may download", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
+	c := onData("list", "The engines and tools that a server has, and those that it may download", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
 		log, err := o.Logger()
 		if err != nil {
 			return err

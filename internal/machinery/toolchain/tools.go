@@ -38,6 +38,7 @@ const (
 	mostPages   = 10      // of a list of releases
 	pageOf      = 100     // releases
 	mostMinors  = 16      // of kubectl whose newest patch is listed
+	mostLists   = 100     // that are remembered
 	mostWord    = 4 << 10 // bytes of a file that has a version, or a checksum
 	mostFiles   = 100     // of Pulumi's archive
 	perPage     = "?per_page=100&page="
@@ -98,17 +99,33 @@ func (c *Cache) listKubectl(ctx context.Context, client *http.Client) ([]string,
 	return all, nil
 }
 
-// newestOf gives the newest patch of a minor version of kubectl; none where that is not known.
+// newestOf gives the newest patch of a minor version of kubectl; none where that is not known. What the site has said counts for
+// an hour, and of so many minor versions that nobody fills the memory.
 func (c *Cache) newestOf(ctx context.Context, minor string) []string {
+	key := Kubectl + " " + minor
+	c.lock.Lock()
+	l, known := c.lists[key]
+	full := len(c.lists) >= mostLists
+	c.lock.Unlock()
+	switch {
+	case known && c.Now().Sub(l.At) < keptFor, known && c.Now().Sub(l.tried) < awayFor, !known && full:
+		return l.Versions
+	}
 	ctx, stop := context.WithTimeout(ctx, listing)
 	defer stop()
 	client := c.client(Kubectl)
 	defer client.CloseIdleConnections()
 	v, err := wordAt(ctx, client, c.site(Kubectl)+"/stable-"+minor+".txt")
-	if err != nil {
-		return nil
+	switch {
+	case err == nil:
+		l = list{At: c.Now(), Versions: []string{v}}
+	case errors.Is(err, fs.ErrNotExist):
+		l = list{At: c.Now()}
+	default:
+		l.tried = c.Now()
 	}
-	return []string{v}
+	c.remember(key, l)
+	return l.Versions
 }
 
 // wordAt reads a version at an address. ErrNotExist where there is nothing.
