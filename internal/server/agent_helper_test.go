@@ -27,6 +27,7 @@ type helper struct {
 	server    string
 	token     string // file
 	more      []string
+	env       []string
 	bare      bool // it finds no engine on its machine
 	command   *exec.Cmd
 	ended     chan struct{}
@@ -104,7 +105,7 @@ func (a *helper) start() {
 	if a.bare {
 		a.command.Env = withoutEngines(a.dir + ".home")
 	}
-	a.command.Env = append(a.command.Env, agentArgs+"="+strings.Join(args, "\n"))
+	a.command.Env = append(append(a.command.Env, a.env...), agentArgs+"="+strings.Join(args, "\n"))
 	a.command.Stdout, a.command.Stderr = log, log
 	a.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := a.command.Start(); err != nil {

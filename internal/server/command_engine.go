@@ -112,6 +112,9 @@ func engineDownload() *cobra.Command {
 		if name == "opentofu" {
 			name = toolchain.OpenTofu
 		}
+		if err := toolchain.Check(name, "0.0.0"); err != nil {
+			return cli.Usage(err)
+		}
 		if name == toolchain.Terraform && o.TerraformReleases == "" { // whoever runs this asks for it
 			o.TerraformReleases = toolchain.TerraformReleases
 		}

@@ -244,6 +244,32 @@ func TestAProgramIsUpdatedByADownloadedPulumi(t *testing.T) {
 	})
 }
 
+// TestAgentsDownloadPulumiThemselves, since it is many files: the real program, on an agent whose machine has none.
+func TestAgentsDownloadPulumiThemselves(t *testing.T) {
+	site := toolchaintest.New(t, nil, nil)
+	site.Release(t, "pulumi", pulumiVersion, map[string][]byte{
+		"pulumi": built(t, "pulumi-"+pulumiVersion, "pulumi"), "pulumi-language-yaml": built(t, "pulumi-"+pulumiVersion, "pulumi-language-yaml"),
+	})
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		g.apply(poolDocument("eu", ""))
+		a := &helper{
+			t: t, name: "one", dir: filepath.Join(t.TempDir(), "one"), server: g.url, bare: true, env: []string{site.Trusted(t)},
+			more: []string{"--download-engine=true", "--pulumi-releases", site.Mirror("pulumi"), "--opentofu-releases", "https://127.0.0.1:1"},
+		}
+		if err := os.MkdirAll(a.dir+".home", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		g.started(a, g.poolToken("eu").Secret)
+		id := g.tool("shop", "  workerPool: eu\n  vendor: {pulumi: {stackName: prod, pulumiVersion: '3'}}\n", map[string]string{"Pulumi.yaml": "name: shop\nruntime: yaml\noutputs: {says: hello}\n"})
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create, 1 output")
+		wantInOrder(t, g.log(id, "plan"), "roadbed: downloaded Pulumi "+pulumiVersion+" from "+site.Mirror("pulumi"), "roadbed: pulumi "+pulumiVersion)
+		g.wantRun(g.confirms(id), "finished", "applied: 1 to create")
+		if got := g.output("shop", "says"); got != `"hello"` {
+			t.Errorf("the output is %s", got)
+		}
+	})
+}
+
 // TestAgentsBringVersionsOfTools from the server that has downloaded them, where the agent's machine has no such version.
 func TestAgentsBringVersionsOfTools(t *testing.T) {
 	t.Parallel()

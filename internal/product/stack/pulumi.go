@@ -56,8 +56,7 @@ export HOME="${HOME:-$beside}" PULUMI_HOME="${PULUMI_HOME:-$beside/pulumi}" PULU
 export PULUMI_BACKEND_URL="${ROADBED_LOGIN:-file://$beside/backend}" PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER=true
 readonly PULUMI_BACKEND_URL
 [ -n "${PULUMI_CONFIG_PASSPHRASE_FILE:-}" ] || export PULUMI_CONFIG_PASSPHRASE="${PULUMI_CONFIG_PASSPHRASE-}"
-is=
-[ -z "$ROADBED_TOOL_VERSION" ] || is=$(command pulumi version | sed 's/^v//')
+is=$(command pulumi version | sed 's/^v//')
 ` + wantVersion("pulumi") + `
 p() { command pulumi --non-interactive --color=never "$@"; }
 `

@@ -7,9 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
+	"os"
 	"path"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -21,11 +24,14 @@ import (
 // Mirror gives the address of a program's releases, as an operator names a mirror of them.
 func (s *Site) Mirror(name string) string { return s.URL + "/" + name }
 
-// Remove takes a file away.
-func (s *Site) Remove(file string) {
-	s.lock.Lock()
-	defer s.lock.Unlock()
-	delete(s.files, file)
+// Trusted gives the setting of another process's environment by which it trusts the site.
+func (s *Site) Trusted(t testing.TB) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "site.pem")
+	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return "SSL_CERT_FILE=" + file
 }
 
 // Tool adds versions of kubectl, Terragrunt or Pulumi, which say what they are and nothing else.
