@@ -78,6 +78,7 @@ type StackEnvironment struct {
 	Path      string         `json:"path" doc:"The folder within the repository."`
 	File      string         `json:"file,omitempty" doc:"The file of the repository that says how its stacks run, if it has one."`
 	Engine    StackEngine    `json:"engine" doc:"Which engine runs would use now."`
+	Tool      *StackEngine   `json:"tool,omitempty" doc:"Which kubectl, Terragrunt or Pulumi; absent where the stack has no such vendor."`
 	Wrong     string         `json:"wrong,omitempty" doc:"Why a run would fail before it plans."`
 	Warnings  []string       `json:"warnings,omitempty"`
 }

@@ -14,10 +14,10 @@ type MirroredProvider struct {
 	Kept     time.Time `json:"kept"`
 }
 
-// StackEngine is the engine of a stack's runs.
+// StackEngine is the engine of a stack's runs, or its vendor's program.
 type StackEngine struct {
-	Name    string `json:"name,omitempty" enum:"tofu,terraform" doc:"Absent where it is not known: the pool's own."`
-	Version string `json:"version,omitempty" doc:"That a run would use now, where a version is asked for; else it is that of the pool's own engine."`
+	Name    string `json:"name,omitempty" enum:"tofu,terraform,kubectl,terragrunt,pulumi" doc:"Absent where it is not known: the pool's own."`
+	Version string `json:"version,omitempty" doc:"That a run would use now, where a version is asked for; else it is that of the pool's own. On agents of a pool each finds a vendor's program itself."`
 	Wanted  string `json:"wanted,omitempty" doc:"The version that is asked for, as it is written: a constraint, or latest."`
 	From    string `json:"from,omitempty" doc:"Who asks for it: the stack, or a file of the repository."`
 }

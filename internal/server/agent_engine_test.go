@@ -12,6 +12,7 @@ import (
 	"github.com/roadbed-dev/roadbed/client"
 	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/machinery/provider/providertest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -37,7 +38,7 @@ func TestAgentsTakeEnginesAndProvidersFromTheServer(t *testing.T) {
 		g.apply(poolDocument("eu", ""))
 		a := g.bareAgent("eu", "one")
 		registries := 0
-		for _, p := range g.house.engine.cache.Local(t.Context()) {
+		for _, p := range g.house.engine.cache.Local(t.Context(), toolchain.Engines()...) {
 			registries++
 			name := "time-" + p.Name
 			commit := g.push("alice", "crew/"+name, map[string]string{"infra/main.tf": timeInfra})
@@ -112,7 +113,7 @@ func TestAgentsTakeEnginesAndProvidersFromTheServer(t *testing.T) {
 // TestAnAgentIsGivenNoEngineButItsSteps asks for others.
 func TestAnAgentIsGivenNoEngineButItsSteps(t *testing.T) {
 	eachGround(t, true, func(t *testing.T, g *ground) {
-		p := g.house.engine.cache.Local(t.Context())[0]
+		p := g.house.engine.cache.Local(t.Context(), toolchain.Engines()...)[0]
 		tool := "engine:" + p.Name + "@" + p.Version
 		g.apply(poolDocument("eu", ""))
 		h := g.asAgent("one", g.poolToken("eu").Secret)

@@ -27,6 +27,7 @@ type helper struct {
 	server    string
 	token     string // file
 	more      []string
+	env       []string
 	bare      bool // it finds no engine on its machine
 	command   *exec.Cmd
 	ended     chan struct{}
@@ -77,7 +78,7 @@ func withoutEngines(home string) []string {
 	var paths []string
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		found := false
-		for _, name := range toolchain.Names() {
+		for _, name := range toolchain.Engines() {
 			_, err := os.Stat(filepath.Join(dir, name))
 			found = found || err == nil
 		}
@@ -104,7 +105,7 @@ func (a *helper) start() {
 	if a.bare {
 		a.command.Env = withoutEngines(a.dir + ".home")
 	}
-	a.command.Env = append(a.command.Env, agentArgs+"="+strings.Join(args, "\n"))
+	a.command.Env = append(append(a.command.Env, a.env...), agentArgs+"="+strings.Join(args, "\n"))
 	a.command.Stdout, a.command.Stderr = log, log
 	a.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := a.command.Start(); err != nil {

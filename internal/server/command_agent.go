@@ -35,7 +35,7 @@ type AgentOptions struct {
 }
 
 // sharedOptions are those of a server that an agent has, too.
-var sharedOptions = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases", "provider-space", "network", "isolation",
+var sharedOptions = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases", "kubectl-releases", "terragrunt-releases", "pulumi-releases", "provider-space", "network", "isolation",
 	"executor", "container-host", "container-image", "container-allow", "step-memory", "step-time", "log-level", "log-format"}
 
 func agentCommand(version string) *cobra.Command {

@@ -26,7 +26,7 @@ func engineCommand(string) *cobra.Command {
 downloaded or built before. Where there is none, OpenTofu is downloaded into the cache folder of the user, and its
 checksum and signature are verified. Servers of this user find it there.
 
-Stacks may ask for other versions: list and download are about these.
+Stacks may ask for other versions, and for kubectl, terragrunt and pulumi: list and download are about these.
 
 Exit codes: 0 there is one, 1 there is none and none could be downloaded, or what ROADBED_ENGINE names is none.`,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -60,11 +60,11 @@ func bringEngine(ctx context.Context, tell io.Writer) (string, error) {
 }
 
 // optionsOfEngines are those of a server that matter to its engines.
-var optionsOfEngines = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases"}
+var optionsOfEngines = []string{"engine", "download-engine", "opentofu-releases", "terraform-releases", "kubectl-releases", "terragrunt-releases", "pulumi-releases"}
 
 func engineList() *cobra.Command {
 	var available bool
-	c := onData("list", "The engines that a server has, and those that it may download", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
+	c := onData("list", "The engines and tools that a server has, and those that it may download", cobra.NoArgs, func(c *cobra.Command, o Options, _ []string) error {
 		log, err := o.Logger()
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func engineList() *cobra.Command {
 }
 
 func engineDownload() *cobra.Command {
-	c := onData("download NAME VERSION", "Download a version of an engine into a server's data folder", cobra.ExactArgs(2), func(c *cobra.Command, o Options, args []string) error {
+	c := onData("download NAME VERSION", "Download a version of an engine or tool into a server's data folder", cobra.ExactArgs(2), func(c *cobra.Command, o Options, args []string) error {
 		ctx, stop := signal.NotifyContext(c.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		log, err := o.Logger()
@@ -112,11 +112,14 @@ func engineDownload() *cobra.Command {
 		if name == "opentofu" {
 			name = toolchain.OpenTofu
 		}
+		if err := toolchain.Check(name, "0.0.0"); err != nil {
+			return cli.Usage(err)
+		}
 		if name == toolchain.Terraform && o.TerraformReleases == "" { // whoever runs this asks for it
 			o.TerraformReleases = toolchain.TerraformReleases
 		}
 		o.Download = true
-		wanted, err := toolchain.ParseWanted(strings.TrimPrefix(args[1], "v"))
+		wanted, err := toolchain.ParseFor(name, strings.TrimPrefix(args[1], "v"))
 		if err != nil {
 			return cli.Usage(err)
 		}
@@ -131,9 +134,10 @@ func engineDownload() *cobra.Command {
 		}
 		return err
 	}, optionsOfEngines...)
-	c.Long = `Downloads OpenTofu or Terraform into a data folder, where its server finds it, and verifies its checksum and
-signature. VERSION is a version, a constraint such as "~> 1.9", or latest. A version that is there already is
-verified again, and nothing is downloaded. From 1.6 on, Terraform's licence is the BUSL.
+	c.Long = `Downloads tofu, terraform, kubectl, terragrunt or pulumi into a data folder, where its server finds it, and
+verifies its checksum, and its signature where there is one: of OpenTofu and Terraform. VERSION is a version, a
+constraint such as "~> 1.9", or latest. A version that is there already is verified again, and nothing is
+downloaded. From 1.6 on, Terraform's licence is the BUSL.
 
 Exit codes: 0 it is there, 1 it could not be brought, 2 wrong options, 5 there is no such version.`
 	c.Example = "  roadbed engine download tofu 1.11.5 --data ./roadbed-data"

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain/toolchaintest"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
 
@@ -81,5 +82,59 @@ func TestTheVerbEngineFindsOneOrSaysWhatToDo(t *testing.T) {
 		if said, problem, code := ask(""); code != x.code || !strings.Contains(said, x.said) || !strings.Contains(problem, x.problem) {
 			t.Errorf("%s: %q, %q, %d", x.args, said, problem, code)
 		}
+	}
+}
+
+// TestTheVerbEngineDownloadsTools from mirrors, once, with their checksums held to.
+func TestTheVerbEngineDownloadsTools(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := toolchaintest.New(t, nil, nil)
+	site.Tool(t, "kubectl", "1.31.2", "1.31.14", "1.37.1")
+	site.Tool(t, "pulumi", "3.274.1")
+	dir := t.TempDir()
+	trusted := site.Trusted(t)
+	ask := func(args string) (said, problem string, code int) {
+		t.Helper()
+		var out, problems bytes.Buffer
+		c := exec.CommandContext(t.Context(), self)
+		c.Args = append([]string{"roadbed", "engine"}, append(strings.Fields(args), "--data", dir)...)
+		c.Env = append(os.Environ(), "PATH="+dir, "XDG_CACHE_HOME="+filepath.Join(dir, "cache"), "HTTPS_PROXY=http://127.0.0.1:1", trusted,
+			"ROADBED_KUBECTL_RELEASES="+site.Mirror("kubectl"), "ROADBED_PULUMI_RELEASES="+site.Mirror("pulumi"))
+		c.Stdout, c.Stderr = &out, &problems
+		_ = c.Run() // its exit code is given
+		return out.String(), problems.String(), c.ProcessState.ExitCode()
+	}
+	at := func(name, version string) string { return filepath.Join(dir, "tools", "engines", name, version, name) }
+	for _, x := range []struct {
+		args, said, problem string
+		code                int
+	}{
+		{"download kubectl 1.31", at("kubectl", "1.31.14"), "downloaded kubectl 1.31.14 from " + site.Mirror("kubectl"), 0},
+		{"download kubectl 1.31.x", at("kubectl", "1.31.14"), "", 0},
+		{"download pulumi latest", at("pulumi", "3.274.1"), "its checksum is right", 0},
+		{"download kubectl 1.30", "", "there is no kubectl 1.30 here: this server has 1.31.14; to be downloaded are 1.37.1, 1.31.14", 5},
+		{"download kubectl 1.31.3", "", "answers 404", 1},
+		{"download helm 3.1.0", "", "is no program that is known here", 2},
+		{"list", "pulumi   3.274.1  " + site.Mirror("pulumi"), "", 0},
+		{"list --available", "kubectl to be downloaded: 1.37.1 1.31.14\n", "", 0},
+	} {
+		said, problem, code := ask(x.args)
+		if code != x.code || !strings.Contains(said, x.said) || !strings.Contains(problem, x.problem) {
+			t.Errorf("%s: %q, %q, %d", x.args, said, problem, code)
+		}
+	}
+	if n := site.Asked.Load(); n != 2 {
+		t.Errorf("%d were downloaded", n)
+	}
+	site.Release(t, "kubectl", "1.31.14", map[string][]byte{"kubectl": toolchaintest.Program("kubectl", "6.6.6")})
+	if err := os.Remove(at("kubectl", "1.31.14")); err != nil {
+		t.Fatal(err)
+	}
+	if said, problem, code := ask("download kubectl 1.31.14"); code != 1 || !strings.Contains(problem, "a release does not change, and nothing is taken") {
+		t.Errorf("another program as the same release: %q, %q, %d", said, problem, code)
 	}
 }

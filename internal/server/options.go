@@ -40,10 +40,15 @@ type Options struct {
 
 	OpenTofuReleases  string // addresses
 	TerraformReleases string
-	ProviderMirror    string // see the words below
-	ProviderHosts     string
-	ProviderSpace     int // GiB
-	releases          releases
+
+	KubectlReleases    string // addresses
+	TerragruntReleases string
+	PulumiReleases     string
+
+	ProviderMirror string // see the words below
+	ProviderHosts  string
+	ProviderSpace  int // GiB
+	releases       releases
 
 	Workers    int
 	StepMemory int // GiB
@@ -70,6 +75,7 @@ type Options struct {
 	pulumi     string        // the program that the default pool lends in the place of the one on PATH; "" for that, tests have another
 	terragrunt string        // and of Terragrunt
 	infracost  string        // and of Infracost
+	kubectl    string        // and of kubectl
 }
 
 // option is one row of the table from which flags, environment and reference are made.
@@ -110,9 +116,12 @@ func table() []option {
 	add("tls-cert", "`file` with the server's certificate and those that vouch for it, in PEM; the port then speaks HTTPS")(text(func(o *Options) *string { return &o.TLSCert }))
 	add("tls-key", "`file` with the key of --tls-cert, in PEM; both files are read again when they change")(text(func(o *Options) *string { return &o.TLSKey }))
 	add("engine", "`program` that plans and applies stacks; empty for tofu or terraform on PATH, or one in the data folder")(text(func(o *Options) *string { return &o.Engine }))
-	add("download-engine", "download OpenTofu (checksum verified) when no engine is found")(flag(func(o *Options) *bool { return &o.Download }))
+	add("download-engine", "download OpenTofu (checksum verified) when no engine is found, and what stacks ask for by its version")(flag(func(o *Options) *bool { return &o.Download }))
 	add("opentofu-releases", "`address` of a mirror of OpenTofu's releases: api.json, and vVERSION/ with its files; empty for OpenTofu's own")(text(func(o *Options) *string { return &o.OpenTofuReleases }))
 	add("terraform-releases", "`address` of Terraform's releases, https://releases.hashicorp.com or a mirror of it, for stacks that ask for Terraform; empty to download none (from 1.6 on, its licence is the BUSL)")(text(func(o *Options) *string { return &o.TerraformReleases }))
+	add("kubectl-releases", "`address` of a mirror of kubectl's releases, with the layout of https://dl.k8s.io/release; empty for that")(text(func(o *Options) *string { return &o.KubectlReleases }))
+	add("terragrunt-releases", "`address` of a mirror of Terragrunt's releases: releases.json, and vVERSION/ with its files; empty for GitHub")(text(func(o *Options) *string { return &o.TerragruntReleases }))
+	add("pulumi-releases", "`address` of a mirror of Pulumi's releases: latest-version, releases.json, archives and lists of checksums; empty for Pulumi's own")(text(func(o *Options) *string { return &o.PulumiReleases }))
 	add("provider-mirror", "`word`; off: engines ask registries for providers; on: they ask this server, which fetches and keeps them; only: they get nothing but what was added here")(text(func(o *Options) *string { return &o.ProviderMirror }))
 	add("provider-hosts", "`hosts`, with commas, of registries from which the provider mirror fetches; empty for registry.opentofu.org and registry.terraform.io")(text(func(o *Options) *string { return &o.ProviderHosts }))
 	add("provider-space", "most disk that providers which the mirror fetched take, in `GiB`; those that were asked for last are kept")(

@@ -21,6 +21,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/lacktest"
 	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/machinery/provider/providertest"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -99,7 +100,7 @@ func TestRunsTakeProvidersFromTheMirror(t *testing.T) {
 		r := timeRegistry(t, program)
 		g := mirroring(t, database, mirrorOn, r)
 		hosts := 0
-		for _, p := range g.house.engine.cache.Local(t.Context()) {
+		for _, p := range g.house.engine.cache.Local(t.Context(), toolchain.Engines()...) {
 			hosts++
 			name := "time-" + p.Name
 			commit := g.push("alice", "crew/"+name, map[string]string{"infra/main.tf": timeInfra})
@@ -158,7 +159,7 @@ func TestAMirrorOfWhatWasAdded(t *testing.T) {
 	eachDatabase(t, func(t *testing.T, database string) {
 		r := timeRegistry(t, program)
 		g := mirroring(t, database, mirrorOnly, r)
-		p := g.house.engine.cache.Local(t.Context())[0]
+		p := g.house.engine.cache.Local(t.Context(), toolchain.Engines()...)[0]
 		more := fmt.Sprintf("  engine: {name: %s, version: %q}\n", p.Name, p.Version)
 		commit := g.push("alice", "crew/net", map[string]string{"infra/main.tf": timeInfra})
 		g.apply(stackDocument("net", more))

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain/toolchaintest"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 )
@@ -44,7 +45,7 @@ func TestStacksChooseTheirEngines(t *testing.T) {
 		}
 
 		// What the machine has is found by its name and version.
-		for _, p := range h.engine.cache.Local(t.Context()) {
+		for _, p := range h.engine.cache.Local(t.Context(), toolchain.Engines()...) {
 			name := "by-" + p.Name
 			commit := g.push("alice", "crew/"+name, map[string]string{"infra/main.tf": lightInfra})
 			g.apply(stackDocument(name, fmt.Sprintf("  engine: {name: %s, version: %q}\n", p.Name, p.Version)))

@@ -319,7 +319,7 @@ exec "$TG_TF_PATH" "$@"
 		t.Errorf("after the destruction the state is %s", asJSON(t, s.State))
 	}
 	g.apply(toolDocument("unit", strings.Replace(vendor, "0.99", "1.0", 1)))
-	g.wantRun(g.rests(g.nth("unit", "tracked", 2)), "failed", "planning: this stack asks for terragrunt 1.0, and this pool has 0.99.4; change the version in spec.vendor, or the pool's program")
+	g.wantRun(g.rests(g.nth("unit", "tracked", 2)), "failed", "the stack asks for a program that can't be had: there is no Terragrunt 1.0 here: this server has 0.99.4")
 }
 
 // TestWhatThePoolLacksIsNamed has stacks of programs that are not here, and of a network that is not granted.
@@ -332,8 +332,12 @@ func TestWhatThePoolLacksIsNamed(t *testing.T) {
 			if _, err := exec.LookPath(tool); err == nil {
 				continue
 			}
+			title := strings.ToUpper(tool[:1]) + tool[1:]
 			id := g.tool("with-"+tool, vendor, map[string]string{"main.tf": "# nothing\n", "terragrunt.hcl": "", "Pulumi.yaml": "name: x\nruntime: yaml\n"})
-			g.wantRun(g.rests(id), "failed", "the pool default has no tool "+tool+"; install it on the pool's machine")
+			g.wantRun(g.rests(id), "failed", "the stack asks for a program that can't be had: there is no "+title+" here")
+			if r, _ := client.Get[client.RunDetail](g.t.Context(), g.admin, "/runs/"+id, nil); !strings.Contains(r.Reason, "install "+title+" on the machine's PATH") {
+				t.Errorf("it says %s", r.Reason)
+			}
 		}
 		for name, more := range map[string]string{"cluster": "  vendor: {kubernetes: {}}\n", "cloud": "  network: true\n"} {
 			id := g.tool(name, more, map[string]string{"main.tf": "# nothing\n"})
@@ -353,11 +357,12 @@ func TestStacksOfToolsAreHeldToTheirForm(t *testing.T) {
 			"  vendor: {ansible: {playbook: ../a.yml}}\n":                      "is not a file within the stack's folder",
 			"  vendor: {ansible: {playbook: --help}}\n":                        "is not a file within the stack's folder",
 			"  vendor: {kubernetes: {namespace: No_Such}}\n":                   "is not the name of a namespace",
-			"  vendor: {kubernetes: {kubectlVersion: latest}}\n":               "is not a version",
+			"  vendor: {kubernetes: {kubectlVersion: newest}}\n":               "is no constraint of versions",
 			"  vendor: {pulumi: {}}\n":                                         "is missing",
 			"  vendor: {pulumi: {stackName: prod, loginUrl: 'file:///etc'}}\n": "is not the address of a backend",
 			"  vendor: {helm: {}}\n":                                           "helm",
-			"  vendor: {terragrunt: {terragruntVersion: '0.9 or so'}}\n":       "is not a version",
+			"  vendor: {terragrunt: {terragruntVersion: '0.9 or so'}}\n":       "is no constraint of versions",
+			"  vendor: {pulumi: {stackName: prod, pulumiVersion: x}}\n":        "is no constraint of versions",
 		} {
 			err := g.try("admin", toolDocument("wrong", more))
 			if !fault.Is(err, fault.Invalid) || !strings.Contains(fmt.Sprint(fault.Details(err)), want) {

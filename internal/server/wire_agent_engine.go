@@ -17,6 +17,13 @@ import (
 // lend brings the engines that steps ask for: the agent's own, or the version that they name, which is on this machine, comes
 // from the server, or is downloaded. Modules and providers are named by the server's address, as the agent has it.
 func (a *agent) lend(ctx context.Context, l worker.Lease, tool string, log io.Writer) (worker.Tool, error) {
+	if name, wanted, ok := stack.ParseProgram(tool); ok {
+		p, err := a.programOf(ctx, l, tool, name, wanted, log)
+		if err != nil {
+			return worker.Tool{}, err
+		}
+		return worker.Beside(name, p.Path), nil
+	}
 	t, err := a.engineOf(ctx, l, tool, log)
 	if err != nil {
 		return t, err
@@ -63,6 +70,41 @@ func (a *agent) engineOf(ctx context.Context, l worker.Lease, tool string, log i
 		return t, fault.Errorf(fault.KindOf(own), "%s; the server gives none: %s", fault.Message(own), fault.Message(err))
 	}
 	return t, nil
+}
+
+// programOf brings a vendor's program: this machine's own where it will do, else one that was kept before, else the server's,
+// else one that is downloaded.
+func (a *agent) programOf(ctx context.Context, l worker.Lease, tool, name string, wanted toolchain.Wanted, log io.Writer) (toolchain.Program, error) {
+	version := wanted.Exact()
+	if version == "" && !wanted.Latest() {
+		var here []string
+		if own, there := a.engine.Machine(ctx, name, true); there {
+			here = append(here, own)
+		}
+		if version = wanted.Newest(here); version == "" {
+			for _, p := range a.engine.cache.Local(ctx, name) {
+				here = append(here, p.Version)
+			}
+			version = wanted.Newest(here)
+		}
+	}
+	if version != "" {
+		if p, err := a.engine.cache.Here(ctx, name, version); !fault.Is(err, fault.NotFound) {
+			return p, err
+		}
+	}
+	p, err := a.fromServer(ctx, l, tool, log)
+	switch {
+	case err == nil && (p.Name != name || !wanted.Allows(p.Version)):
+		return p, fault.Errorf(fault.Conflict, "the server gives %s instead of %s", p, tool)
+	case err == nil, ctx.Err() != nil:
+		return p, err
+	}
+	own, ownErr := a.engine.bring(ctx, name, wanted, log)
+	if ownErr != nil {
+		return own, fault.Errorf(fault.KindOf(ownErr), "%s; the server gives none: %s", fault.Message(ownErr), fault.Message(err))
+	}
+	return own, nil
 }
 
 // givenEngine is the engine that the server has itself, of which it is asked anew after a while: it may have another one by then.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"sync"
@@ -42,7 +44,7 @@ func engineFolders(tools string) (folders []string) {
 	return folders
 }
 
-// toolchainOf gives where a server keeps engines. Programs that the machine has count too: what is configured, those on the
+// toolchainOf gives where a server keeps engines and vendors' programs. Programs that the machine has count too: what is configured, those on the
 // PATH, and those that were built or downloaded for its user.
 func toolchainOf(o Options, tools string, log *slog.Logger) *toolchain.Cache {
 	var found []string
@@ -56,7 +58,9 @@ func toolchainOf(o Options, tools string, log *slog.Logger) *toolchain.Cache {
 	}
 	add(o.Engine)
 	for _, name := range toolchain.Names() {
-		if path, err := exec.LookPath(name); err == nil {
+		if own := map[string]string{toolchain.Pulumi: o.pulumi, toolchain.Terragrunt: o.terragrunt, toolchain.Kubectl: o.kubectl}[name]; own != "" {
+			add(own)
+		} else if path, err := exec.LookPath(name); err == nil {
 			add(path)
 		}
 	}
@@ -65,16 +69,23 @@ func toolchainOf(o Options, tools string, log *slog.Logger) *toolchain.Cache {
 		add(filepath.Join(built, toolchain.OpenTofu))
 	}
 	if own := stack.OwnEngines(); own != "" {
-		for _, name := range toolchain.Names() {
+		for _, name := range toolchain.Engines() {
 			all, _ := filepath.Glob(filepath.Join(own, name, "*", name)) // the pattern is right
 			for _, path := range all {
 				add(path)
 			}
 		}
 	}
+	var public *http.Transport
+	if guard, err := o.guard(); err != nil { // the server does not start then, and an agent has none
+		log.Error("programs are fetched from wherever their makers' names lead", "error", err)
+	} else {
+		public = guard.Transport()
+	}
 	return toolchain.New(toolchain.Options{
 		Dir: filepath.Join(tools, "engines"), Found: found, Download: o.Download, OpenTofu: o.OpenTofuReleases, Terraform: o.TerraformReleases,
-		OpenTofuKey: o.releases.openTofuKey, TerraformKey: o.releases.terraformKey, HTTP: o.releases.http, Log: log,
+		OpenTofuKey: o.releases.openTofuKey, TerraformKey: o.releases.terraformKey, HTTP: o.releases.http, Public: public, Log: log,
+		Kubectl: o.KubectlReleases, Terragrunt: o.TerragruntReleases, Pulumi: o.PulumiReleases,
 	})
 }
 
@@ -123,6 +134,20 @@ func (e *engine) Own(context.Context) (name, version string) {
 // Resolve gives the version of an engine that is used of those that will do.
 func (e *engine) Resolve(ctx context.Context, name string, wanted toolchain.Wanted) (string, error) {
 	return e.cache.Resolve(ctx, name, wanted)
+}
+
+// Machine tells whether the machine has a vendor's program anyway, and in which version.
+func (e *engine) Machine(ctx context.Context, name string, ask bool) (version string, there bool) {
+	if ask {
+		version = e.cache.Machine(ctx, name)
+		return version, version != ""
+	}
+	for _, path := range e.cache.Found {
+		if info, err := os.Stat(path); filepath.Base(path) == name && err == nil && info.Mode().IsRegular() {
+			return "", true
+		}
+	}
+	return "", false
 }
 
 // run downloads an engine when there is none. Without a network, stacks fail with words that tell what to do.
@@ -182,6 +207,23 @@ func shown(program, is string) worker.Tool {
 		Env:    map[string]string{"ROADBED_ENGINE": inside, stack.EngineIs: is},
 		Path:   []string{toolDir},
 	}
+}
+
+// bring brings a vendor's program in a version that will do: the machine's own where it does, else what Resolve gives.
+func (e *engine) bring(ctx context.Context, name string, wanted toolchain.Wanted, log io.Writer) (toolchain.Program, error) {
+	version := wanted.Exact()
+	if version == "" && !wanted.Latest() {
+		if own, there := e.Machine(ctx, name, true); there && (wanted.Any() || wanted.Allows(own)) {
+			version = own
+		}
+	}
+	if version == "" {
+		var err error
+		if version, err = e.cache.Resolve(ctx, name, wanted); err != nil {
+			return toolchain.Program{}, err
+		}
+	}
+	return e.cache.Get(ctx, name, version, log)
 }
 
 // lend gives the engine that a step asks for by its version, which is downloaded first where it is not here.

@@ -15,7 +15,18 @@ type givenEngines struct{ *engine }
 
 func (g givenEngines) Give(ctx context.Context, tool string) (agentface.Engine, error) {
 	p := toolchain.Program{Path: g.path()}
-	if name, version, ok := stack.ParseTool(tool); ok {
+	if name, wanted, ok := stack.ParseProgram(tool); ok {
+		if name == stack.ToolPulumi { // it is many files
+			return agentface.Engine{}, fault.Errorf(fault.NotFound, "this server gives agents no Pulumi; they bring it themselves")
+		}
+		var err error
+		if p, err = g.bring(ctx, name, wanted, io.Discard); err != nil && ctx.Err() == nil { // the agent may have a way
+			err = fault.Errorf(fault.NotFound, "%s", fault.Message(err))
+		}
+		if err != nil {
+			return agentface.Engine{}, err
+		}
+	} else if name, version, ok := stack.ParseTool(tool); ok {
 		var err error
 		p, err = g.cache.Get(ctx, name, version, io.Discard)
 		if fault.Is(err, fault.Unavailable) && ctx.Err() == nil { // it can't be had here; the agent may have a way

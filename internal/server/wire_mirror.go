@@ -15,6 +15,7 @@ import (
 	packages "github.com/roadbed-dev/roadbed/internal/machinery/provider"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/product/mirror"
+	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -51,7 +52,8 @@ func (o Options) checkProviders() error {
 	if o.ProviderSpace < 1 || o.ProviderSpace > 1<<20 {
 		return fault.Errorf(fault.Invalid, "provider-space: %d; 1 GiB is the least", o.ProviderSpace)
 	}
-	for name, address := range map[string]string{"opentofu-releases": o.OpenTofuReleases, "terraform-releases": o.TerraformReleases} {
+	for name, address := range map[string]string{"opentofu-releases": o.OpenTofuReleases, "terraform-releases": o.TerraformReleases,
+		"kubectl-releases": o.KubectlReleases, "terragrunt-releases": o.TerragruntReleases, "pulumi-releases": o.PulumiReleases} {
 		if address != "" && !strings.HasPrefix(address, "https://") {
 			return fault.Errorf(fault.Invalid, "%s: %q is not an address that begins with https://", name, address)
 		}
@@ -138,6 +140,13 @@ func (h *House) withMirror(t worker.Tool) worker.Tool {
 
 // lend brings the tools that the default pool does not keep ready.
 func (h *House) lend(ctx context.Context, _ worker.Lease, tool string, log io.Writer) (worker.Tool, error) {
+	if name, wanted, ok := stack.ParseProgram(tool); ok {
+		p, err := h.engine.bring(ctx, name, wanted, log)
+		if err != nil {
+			return worker.Tool{}, err
+		}
+		return worker.Beside(name, p.Path), nil
+	}
 	t, err := h.engine.lend(ctx, tool, log)
 	if err != nil {
 		return t, err

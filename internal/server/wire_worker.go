@@ -61,7 +61,9 @@ func (h *House) workers(ctx context.Context) []*worker.Worker {
 		h.Log.Warn("steps have no tools but the engine", "error", err)
 		tools = map[string]worker.Tool{}
 	}
-	for tool, program := range map[string]string{stack.ToolPulumi: h.Options.pulumi, stack.ToolTerragrunt: h.Options.terragrunt, stack.ToolInfracost: h.Options.infracost} {
+	for tool, program := range map[string]string{
+		stack.ToolPulumi: h.Options.pulumi, stack.ToolTerragrunt: h.Options.terragrunt, stack.ToolKubectl: h.Options.kubectl, stack.ToolInfracost: h.Options.infracost,
+	} {
 		if program != "" {
 			tools[tool] = worker.Beside(tool, program)
 		}

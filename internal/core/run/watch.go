@@ -25,7 +25,7 @@ func (s *Service) Wait(ctx context.Context, id string, after int64) (Run, error)
 	}
 }
 
-// Log reads from the log of a step's attempt at an offset into p: how much was read, how long the log is now, and
+// ReadLog reads from the log of a step's attempt at an offset into p: how much was read, how long the log is now, and
 // whether it is complete. Attempt 0 is the newest. Permission: run:read in the run's space, otherwise NotFound, and run:log.
 func (s *Service) ReadLog(ctx context.Context, runID, stepID string, attempt int, offset int64, p []byte) (n int, size int64, sealed bool, err error) {
 	stream, done, err := s.stream(ctx, runID, stepID, attempt)
@@ -63,7 +63,8 @@ func (s *Service) FollowLog(ctx context.Context, runID, stepID string, attempt i
 	return s.read(ctx, stream, false, offset, p)
 }
 
-// followTime is how long FollowLog waits. A step that is not leased has no stream to wait for, and rights may be taken away.
+// followTime is how long FollowLog waits. Nothing wakes it when a step ends that was never leased, since nobody seals a log of it;
+// and rights may be taken away.
 const followTime = 5 * time.Second
 
 // Attempt gives the number of a step's newest attempt, whose log is to be read. Permission: as for ReadLog.

@@ -62,6 +62,9 @@ func (a *API) getStackEnvironment(ctx context.Context, in *Named) (*body[client.
 		return nil, err
 	}
 	out := client.StackEnvironment{Contexts: make([]client.StackContext, len(e.Contexts)), Hooks: wireHooks(e.Hooks), Path: e.Path, File: e.File, Wrong: e.Wrong, Warnings: e.Warnings, Engine: client.StackEngine(e.Engine)}
+	if tool := client.StackEngine(e.Tool); tool.Name != "" {
+		out.Tool = &tool
+	}
 	for i, c := range e.Contexts {
 		out.Contexts[i] = client.StackContext{Ref: c.Ref.String(), Space: c.Space, Priority: c.Spec.Priority, Why: c.Why}
 	}

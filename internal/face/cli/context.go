@@ -104,6 +104,9 @@ func (s *state) stackEnvironment() *cobra.Command {
 				fmt.Fprintf(w, "warning\t%s\n", text)
 			}
 			fmt.Fprintf(w, "folder\t%s\nfile\t%s\nengine\t%s\n", dash(e.Path), dash(e.File), engineOf(e.Engine))
+			if e.Tool != nil {
+				fmt.Fprintf(w, "program\t%s\n", engineOf(*e.Tool))
+			}
 			for _, x := range e.Contexts {
 				fmt.Fprintf(w, "context %s\tpriority %d, %s\n", x.Ref, x.Priority, x.Why)
 			}

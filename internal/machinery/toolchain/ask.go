@@ -4,6 +4,8 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -14,18 +16,67 @@ const asking = 10 * time.Second
 // Says gives the first line of what a program answers when it is asked for its version, such as "OpenTofu v1.12.6"; ""
 // when it does not tell.
 func Says(ctx context.Context, program string) string {
-	ctx, cancel := context.WithTimeout(ctx, asking)
-	defer cancel()
-	c := exec.CommandContext(ctx, program, "version")
-	c.Dir = "/"
-	c.Env = []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin", "CHECKPOINT_DISABLE=1"}
-	c.WaitDelay = time.Second
-	out, err := c.Output()
-	first, _, _ := strings.Cut(string(out), "\n")
-	if err != nil || len(first) > 100 {
+	first, _, _ := strings.Cut(answer(ctx, program, "version"), "\n")
+	if len(first) > 100 {
 		return ""
 	}
 	return strings.TrimSpace(first)
+}
+
+// answer gives what a program writes; "" where it fails.
+func answer(ctx context.Context, program string, words ...string) string {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	c := exec.CommandContext(ctx, program, words...)
+	c.Dir = "/"
+	c.Env = []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin", "CHECKPOINT_DISABLE=1", "PULUMI_SKIP_UPDATE_CHECK=true"}
+	c.WaitDelay = time.Second
+	out, err := c.Output()
+	if err != nil {
+		return ""
+	}
+	return string(out)
+}
+
+// How programs that are no engines tell their version. What a distributor adds to it does not count; what comes before a
+// release does.
+var (
+	kubectlSays    = regexp.MustCompile(`"gitVersion": *"v([^"]{1,80})"`)
+	terragruntSays = regexp.MustCompile(`version v?([0-9]\S{0,80})`)
+	pulumiSays     = regexp.MustCompile(`^v?([0-9]\S{0,80})`)
+	distributed    = regexp.MustCompile(`^([0-9]+\.[0-9]+\.[0-9]+)[-+]`)
+	unfinished     = regexp.MustCompile(`-(alpha|beta|rc|dev)`)
+)
+
+// Is tells which program a file is, by what that says of itself; of kubectl, Terragrunt and Pulumi, which tell a version
+// alone, by the file's name.
+func Is(ctx context.Context, path string) (name, version string, ok bool) {
+	var m []string
+	switch name = filepath.Base(path); name {
+	case Kubectl:
+		m = kubectlSays.FindStringSubmatch(answer(ctx, path, "version", "--client", "--output=json"))
+	case Terragrunt:
+		m = terragruntSays.FindStringSubmatch(answer(ctx, path, "--version"))
+	case Pulumi:
+		m = pulumiSays.FindStringSubmatch(answer(ctx, path, "version"))
+	default:
+		return Parse(Says(ctx, path))
+	}
+	if m == nil {
+		return "", "", false
+	}
+	if d := distributed.FindStringSubmatch(m[1]); d != nil && !unfinished.MatchString(m[1]) {
+		m[1] = d[1]
+	}
+	return name, m[1], ValidVersion(m[1])
+}
+
+// mayBe tells whether a file may be a program, without asking it.
+func mayBe(path, name string) bool {
+	if base := filepath.Base(path); IsTool(base) {
+		return base == name
+	}
+	return !IsTool(name)
 }
 
 // ask gives what a program of the machine is; it is asked again when its file has changed.
@@ -42,7 +93,7 @@ func (c *Cache) ask(ctx context.Context, path string) (Program, bool) {
 	if known {
 		return p, p.Name != ""
 	}
-	name, version, ok := Parse(Says(ctx, path))
+	name, version, ok := Is(ctx, path)
 	if ctx.Err() != nil {
 		return Program{}, false
 	}

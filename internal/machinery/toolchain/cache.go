@@ -10,10 +10,12 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -22,7 +24,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
-// DefaultRoom is what downloaded programs take together: some thirty.
+// DefaultRoom is what downloaded programs take together: some thirty engines.
 const DefaultRoom = 4 << 30
 
 // Options say where programs are from.
@@ -33,12 +35,15 @@ type Options struct {
 	OpenTofu  string   // address of a mirror of OpenTofu's releases; "" for OpenTofu's own
 	Terraform string   // address of Terraform's releases, or of a mirror; "" where none is downloaded
 
+	Kubectl, Terragrunt, Pulumi string // addresses of mirrors; "" for the makers' own
+
 	OpenTofuKey, TerraformKey string // armored; "" for the makers' own
 
-	HTTP *http.Transport // nil: one of the cache's own
-	Room int64           // bytes; 0 for DefaultRoom
-	Now  func() time.Time
-	Log  *slog.Logger
+	HTTP   *http.Transport // nil: one of the cache's own
+	Public *http.Transport // reaches the makers' own sites where no key signs what is there; nil: one of the cache's own
+	Room   int64           // bytes; 0 for DefaultRoom
+	Now    func() time.Time
+	Log    *slog.Logger
 }
 
 // Program is one version of a program on this machine.
@@ -59,7 +64,7 @@ func (p Program) String() string { return Title(p.Name) + " v" + p.Version }
 type Cache struct {
 	Options
 	lock     sync.Mutex
-	verified map[string]stamp   // by path: as it was when its checksum was right
+	verified map[string][]stamp // by path: as it was when its checksum was right, and what is beside it
 	found    map[string]Program // by path, of programs outside the folder
 	stamps   map[string]stamp   // of those
 	lists    map[string]list    // of available versions, by name
@@ -91,15 +96,22 @@ func New(o Options) *Cache {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Cache{Options: o, verified: map[string]stamp{}, found: map[string]Program{}, stamps: map[string]stamp{}, lists: map[string]list{}}
+	return &Cache{Options: o, verified: map[string][]stamp{}, found: map[string]Program{}, stamps: map[string]stamp{}, lists: map[string]list{}}
 }
+
+const recordFile = "record.json"
 
 // record is what is known of a program in the folder.
 type record struct {
-	SHA256 string    `json:"sha256"`
-	From   string    `json:"from,omitempty"` // "" for one that somebody carried here
-	Kept   time.Time `json:"kept"`
+	SHA256 string            `json:"sha256"`
+	From   string            `json:"from,omitempty"` // "" for one that somebody carried here
+	Kept   time.Time         `json:"kept"`
+	Listed string            `json:"listed,omitempty"` // what the maker's unsigned list said at the first download
+	Beside map[string]string `json:"beside,omitempty"` // of files that belong to it, by name: their SHA-256
 }
+
+// same tells whether files are as a record has them.
+func (r record) same(o record) bool { return r.SHA256 == o.SHA256 && maps.Equal(r.Beside, o.Beside) }
 
 func (c *Cache) dir(name, version string) string { return filepath.Join(c.Dir, name, version) }
 
@@ -107,15 +119,21 @@ func (c *Cache) dir(name, version string) string { return filepath.Join(c.Dir, n
 func (c *Cache) Path(name, version string) string { return filepath.Join(c.dir(name, version), name) }
 
 // Local gives the programs that are on this machine, by name and the newest first. One that can't be asked for its
-// version is left out.
-func (c *Cache) Local(ctx context.Context) []Program {
+// version is left out. With names it is these programs alone.
+func (c *Cache) Local(ctx context.Context, names ...string) []Program {
+	if len(names) == 0 {
+		names = Names()
+	}
 	var all []Program
 	for _, path := range c.Found {
-		if p, ok := c.ask(ctx, path); ok && !slices.ContainsFunc(all, func(o Program) bool { return o.Name == p.Name && o.Version == p.Version }) {
+		if !slices.ContainsFunc(names, func(name string) bool { return mayBe(path, name) }) {
+			continue
+		}
+		if p, ok := c.ask(ctx, path); ok && slices.Contains(names, p.Name) && !slices.ContainsFunc(all, func(o Program) bool { return o.Name == p.Name && o.Version == p.Version }) {
 			all = append(all, p)
 		}
 	}
-	for _, name := range Names() {
+	for _, name := range names {
 		entries, _ := os.ReadDir(filepath.Join(c.Dir, name)) // none: nothing is there
 		for _, e := range entries {
 			if !ValidVersion(e.Name()) || slices.ContainsFunc(all, func(o Program) bool { return o.Name == name && o.Version == e.Name() }) {
@@ -146,14 +164,65 @@ func (c *Cache) kept(name, version string) (Program, error) {
 		return Program{}, err
 	}
 	p := Program{Name: name, Version: version, Path: path, Size: info.Size()}
+	for _, file := range p.beside() {
+		if info, err := os.Stat(file); err == nil {
+			p.Size += info.Size()
+		}
+	}
 	if r, err := c.record(name, version); err == nil {
 		p.Digest, p.From = r.SHA256, r.From
 	}
 	return p, nil
 }
 
+// beside gives the files that belong to a program of the folder: of Pulumi its languages, and whatever its archive has of it.
+func (p Program) beside() []string {
+	if p.Name != Pulumi {
+		return nil
+	}
+	entries, _ := os.ReadDir(filepath.Dir(p.Path)) // whoever takes the program says what is wrong
+	var all []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), Pulumi+"-") {
+			all = append(all, filepath.Join(filepath.Dir(p.Path), e.Name()))
+		}
+	}
+	return all
+}
+
+// stamps gives how all files of a program look.
+func (p Program) stamps() ([]stamp, error) {
+	var all []stamp
+	for _, file := range append([]string{p.Path}, p.beside()...) {
+		info, err := os.Stat(file)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, stampOf(info))
+	}
+	return all, nil
+}
+
+// hash gives the checksums of all files of a program.
+func (p Program) hash() (r record, err error) {
+	if r.SHA256, err = hashFile(p.Path); err != nil {
+		return r, err
+	}
+	for _, file := range p.beside() {
+		sum, err := hashFile(file)
+		if err != nil {
+			return r, err
+		}
+		if r.Beside == nil {
+			r.Beside = map[string]string{}
+		}
+		r.Beside[filepath.Base(file)] = sum
+	}
+	return r, nil
+}
+
 func (c *Cache) record(name, version string) (r record, err error) {
-	data, err := provider.ReadBounded(filepath.Join(c.dir(name, version), "record.json"), 64<<10)
+	data, err := provider.ReadBounded(filepath.Join(c.dir(name, version), recordFile), 64<<10)
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
@@ -185,6 +254,9 @@ func (c *Cache) Get(ctx context.Context, name, version string, log io.Writer) (P
 // among gives a version that the machine has anyway.
 func (c *Cache) among(ctx context.Context, name, version string) (Program, bool) {
 	for _, path := range c.Found {
+		if !mayBe(path, name) {
+			continue
+		}
 		if p, ok := c.ask(ctx, path); ok && p.Name == name && p.Version == version {
 			return p, true
 		}
@@ -192,16 +264,41 @@ func (c *Cache) among(ctx context.Context, name, version string) (Program, bool)
 	return Program{}, false
 }
 
+// Machine gives the version of a program that the machine has anyway, the first that is found; "" for none.
+func (c *Cache) Machine(ctx context.Context, name string) string {
+	for _, path := range c.Found {
+		if !mayBe(path, name) {
+			continue
+		}
+		if p, ok := c.ask(ctx, path); ok && p.Name == name {
+			return p.Version
+		}
+	}
+	return ""
+}
+
 // carry says how a version comes here by hand.
 func (c *Cache) carry(name, version string) string {
+	if IsTool(name) {
+		return c.install(name, Title(name)+" "+version, version)
+	}
 	return "or put the program at " + c.Path(name, version)
+}
+
+// install says how a program that is no engine comes here by hand.
+func (c *Cache) install(name, asked, version string) string {
+	path := c.Path(name, version)
+	if name == Pulumi {
+		path += ", with its pulumi-language-* beside it"
+	}
+	return fmt.Sprintf("install %s on the machine's PATH and start the server or agent again, or put the program at %s", asked, path)
 }
 
 // may tells why nothing is downloaded of a program.
 func (c *Cache) may(name string) error {
 	switch {
 	case !c.Download:
-		return errors.New("this server downloads no engines (--download-engine=false)")
+		return errors.New("this server downloads no programs (--download-engine=false)")
 	case name == Terraform && c.Terraform == "":
 		return errors.New("this server downloads no Terraform, whose licence is for its operator to accept: see --terraform-releases")
 	}
@@ -215,13 +312,12 @@ func (c *Cache) take(name, version string) (Program, error) {
 	if err != nil {
 		return p, err
 	}
-	info, err := os.Stat(p.Path)
+	now, err := p.stamps()
 	if err != nil {
 		return p, err
 	}
-	now := stampOf(info)
 	c.lock.Lock()
-	right := c.verified[p.Path] == now
+	right := slices.Equal(c.verified[p.Path], now)
 	c.lock.Unlock()
 	if !right {
 		if p, err = c.verify(p); err != nil {
@@ -237,24 +333,43 @@ func (c *Cache) take(name, version string) (Program, error) {
 
 // verify compares a program with its record. One without, which somebody has carried here, gets it.
 func (c *Cache) verify(p Program) (Program, error) {
-	sum, err := hashFile(p.Path)
+	is, err := p.hash()
 	if err != nil {
 		return p, fault.Errorf(fault.Unavailable, "read %s: %w", p.Path, err)
 	}
 	r, err := c.record(p.Name, p.Version)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.Digest = sum
-		return p, c.note(p.Name, p.Version, record{SHA256: sum, Kept: c.Now().UTC()})
-	case err == nil && r.SHA256 == sum:
-		p.Digest, p.From = sum, r.From
+		p.Digest, is.Kept = is.SHA256, c.Now().UTC()
+		return p, c.note(p.Name, p.Version, is)
+	case err == nil && r.same(is):
+		p.Digest, p.From = is.SHA256, r.From
 		return p, nil
 	}
-	if err := os.RemoveAll(filepath.Dir(p.Path)); err != nil {
+	changed := fmt.Sprintf("its SHA-256 is %s and was %s", is.SHA256, r.SHA256)
+	if is.SHA256 == r.SHA256 {
+		changed = "what is beside it is something else"
+	}
+	if err := c.remove(p.Name, p.Version); err != nil {
 		return p, fault.Errorf(fault.Unavailable, "remove %s, which is not as it was kept: %w", p.Path, err)
 	}
-	c.Log.Error("an engine was not as it was kept, and is removed", "path", p.Path, "is", sum, "was", r.SHA256)
-	return p, fault.Errorf(fault.Conflict, "%s was changed since it was kept (its SHA-256 is %s and was %s), and is removed", p.Path, sum, r.SHA256)
+	c.Log.Error("a program was not as it was kept, and is removed", "path", p.Path, "is", is.SHA256, "was", r.SHA256)
+	return p, fault.Errorf(fault.Conflict, "%s was changed since it was kept (%s), and is removed", p.Path, changed)
+}
+
+// remove takes a version away. What its maker's unsigned list said of it stays known: see pinned.
+func (c *Cache) remove(name, version string) error {
+	dir := c.dir(name, version)
+	if r, err := c.record(name, version); err != nil || r.Listed == "" {
+		return os.RemoveAll(dir)
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if e.Name() != recordFile {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
+	}
+	return err
 }
 
 func (c *Cache) note(name, version string, r record) error {
@@ -262,7 +377,7 @@ func (c *Cache) note(name, version string, r record) error {
 	if err != nil {
 		return err
 	}
-	return fault.Wrap(writeWhole(filepath.Join(c.dir(name, version), "record.json"), data), "note the checksum of %s %s", Title(name), version)
+	return fault.Wrap(writeWhole(filepath.Join(c.dir(name, version), recordFile), data), "note the checksum of %s %s", Title(name), version)
 }
 
 // bring downloads a version, unless another does or did meanwhile.
@@ -277,28 +392,55 @@ func (c *Cache) bring(ctx context.Context, name, version string, log io.Writer) 
 	}
 	fmt.Fprintf(log, "roadbed: downloading %s %s\n", Title(name), version)
 	begun := c.Now()
-	program, from, err := c.download(ctx, name, version)
+	b, err := c.download(ctx, name, version)
 	if err != nil {
 		return Program{}, err
 	}
-	p, err := c.keep(name, version, program, from)
+	p, err := c.keep(name, version, b)
 	if err == nil {
-		fmt.Fprintf(log, "roadbed: downloaded %s %s from %s in %s; its signature and checksum are right\n", Title(name), version, from, c.Now().Sub(begun).Round(100*time.Millisecond))
+		right := "its signature and checksum are right"
+		if b.listed != "" {
+			right = "its checksum is right"
+		}
+		fmt.Fprintf(log, "roadbed: downloaded %s %s from %s in %s; %s\n", Title(name), version, b.from, c.Now().Sub(begun).Round(100*time.Millisecond), right)
 	}
 	return p, err
 }
 
+// brought is a program that has come.
+type brought struct {
+	program []byte
+	beside  map[string][]byte // files that belong to it, by name
+	from    string
+	listed  string // the checksum of what was downloaded, by an unsigned list; "" where a key has signed it
+}
+
 // keep puts a program into the folder with the record of its checksum. Whoever calls it holds the version.
-func (c *Cache) keep(name, version string, program []byte, from string) (Program, error) {
+func (c *Cache) keep(name, version string, b brought) (Program, error) {
 	temp, err := os.MkdirTemp(filepath.Join(c.Dir, name), ".part-*")
 	if err != nil {
 		return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
 	}
 	defer os.RemoveAll(temp)
-	sum := sha256.Sum256(program)
-	r, err := json.Marshal(record{SHA256: hex.EncodeToString(sum[:]), From: from, Kept: c.Now().UTC()})
+	note := record{SHA256: sumIn(b.program), From: b.from, Kept: c.Now().UTC(), Listed: b.listed}
+	if old, err := c.record(name, version); err == nil && old.Listed != "" && b.listed == "" { // it comes from a server
+		if old.SHA256 != note.SHA256 {
+			return Program{}, fault.Errorf(fault.Conflict, "the SHA-256 of %s %s, as it came from %s, is %s, and was %s when it was first downloaded here; it is not taken", Title(name), version, b.from, note.SHA256, old.SHA256)
+		}
+		note.Listed = old.Listed
+	}
+	for file, data := range b.beside {
+		if note.Beside == nil {
+			note.Beside = map[string]string{}
+		}
+		note.Beside[file] = sumIn(data)
+		if err := writeProgram(filepath.Join(temp, file), data); err != nil {
+			return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
+		}
+	}
+	r, err := json.Marshal(note)
 	if err == nil {
-		err = errors.Join(os.Chmod(temp, 0o755), writeWhole(filepath.Join(temp, "record.json"), r), writeProgram(filepath.Join(temp, name), program))
+		err = errors.Join(os.Chmod(temp, 0o755), writeWhole(filepath.Join(temp, recordFile), r), writeProgram(filepath.Join(temp, name), b.program))
 	}
 	dir := c.dir(name, version)
 	if err == nil {
@@ -310,7 +452,7 @@ func (c *Cache) keep(name, version string, program []byte, from string) (Program
 	if err != nil {
 		return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
 	}
-	c.Log.Info("keeps an engine that was not here", "name", name, "version", version, "from", from, "sha256", hex.EncodeToString(sum[:]))
+	c.Log.Info("keeps a program that was not here", "name", name, "version", version, "from", b.from, "sha256", note.SHA256)
 	c.prune(dir)
 	return c.take(name, version)
 }
@@ -318,7 +460,7 @@ func (c *Cache) keep(name, version string, program []byte, from string) (Program
 // hold makes sure that one alone brings a version.
 func (c *Cache) hold(ctx context.Context, name, version string, log io.Writer) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Join(c.Dir, name), 0o755); err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "make the folder of engines: %w", err)
+		return nil, fault.Errorf(fault.Unavailable, "make the folder of programs: %w", err)
 	}
 	f, err := os.OpenFile(filepath.Join(c.Dir, name, "."+version+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
@@ -353,7 +495,7 @@ func (c *Cache) prune(but string) {
 	type old struct {
 		dir  string
 		used time.Time
-		size int64
+		of   Program
 	}
 	var all []old
 	total := int64(0)
@@ -370,7 +512,7 @@ func (c *Cache) prune(but string) {
 			dir := filepath.Dir(p.Path)
 			if info, err := os.Stat(dir); err == nil {
 				total += p.Size
-				all = append(all, old{dir, info.ModTime(), p.Size})
+				all = append(all, old{dir, info.ModTime(), p})
 			}
 		}
 	}
@@ -382,12 +524,17 @@ func (c *Cache) prune(but string) {
 		if o.dir == but {
 			continue
 		}
-		if err := os.RemoveAll(o.dir); err != nil { // a step that has it shown goes on
-			c.Log.Warn("remove an engine that nobody has used for long", "dir", o.dir, "error", err)
+		if err := c.remove(o.of.Name, o.of.Version); err != nil { // a step that has it shown goes on
+			c.Log.Warn("remove a program that nobody has used for long", "dir", o.dir, "error", err)
 			continue
 		}
-		total -= o.size
+		total -= o.of.Size
 	}
+}
+
+func sumIn(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 func hashFile(path string) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
@@ -86,21 +87,21 @@ func (c *Cache) Receive(ctx context.Context, name, version, from string, log io.
 	if got := hex.EncodeToString(sum[:]); got != r.Sum {
 		return Program{}, fault.Errorf(fault.Conflict, "the SHA-256 of %s %s, as it came from %s, is %s and not %s; it is not taken", Title(name), version, from, got, r.Sum)
 	}
-	p, err := c.keep(name, version, program, from)
+	p, err := c.keep(name, version, brought{program: program, from: from})
 	if err != nil {
 		return Program{}, err
 	}
-	is := Says(ctx, p.Path)
+	n, v, ok := Is(ctx, p.Path)
 	for range 5 { // a process that is being started may hold the file that was written a moment ago
-		if is != "" || ctx.Err() != nil {
+		if ok || ctx.Err() != nil {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
-		is = Says(ctx, p.Path)
+		n, v, ok = Is(ctx, p.Path)
 	}
-	if n, v, ok := Parse(is); !ok || n != name || v != version {
+	if !ok || n != name || v != version {
 		err := os.RemoveAll(filepath.Dir(p.Path))
-		return Program{}, errors.Join(fault.Errorf(fault.Conflict, "what %s gives as %s %s calls itself %q on this machine; it is not taken", from, Title(name), version, is), err)
+		return Program{}, errors.Join(fault.Errorf(fault.Conflict, "what %s gives as %s %s calls itself %q on this machine; it is not taken", from, Title(name), version, strings.TrimSpace(n+" "+v)), err)
 	}
 	fmt.Fprintf(log, "roadbed: fetched %s %s from %s in %s; its checksum is right\n", Title(name), version, from, c.Now().Sub(begun).Round(100*time.Millisecond))
 	return p, nil

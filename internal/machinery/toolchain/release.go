@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -100,7 +101,7 @@ func (c *Cache) Available(ctx context.Context, name string) ([]string, error) {
 		l.tried, l.away = c.Now(), err
 		c.remember(name, l)
 		if known {
-			c.Log.Warn("the list of an engine's versions can't be read; the last one counts", "name", name, "from", from, "error", err)
+			c.Log.Warn("the list of a program's versions can't be read; the last one counts", "name", name, "from", from, "error", err)
 			return l.Versions, nil
 		}
 		return nil, err
@@ -122,20 +123,25 @@ func (c *Cache) remember(name string, l list) {
 
 // site gives from where a program is downloaded.
 func (c *Cache) site(name string) string {
-	switch {
-	case name == Terraform:
-		return strings.TrimSuffix(c.Terraform, "/")
-	case c.OpenTofu != "":
-		return strings.TrimSuffix(c.OpenTofu, "/")
+	if mirror := c.mirror(name); mirror != "" || name == Terraform {
+		return mirror
 	}
-	return "https://get.opentofu.org"
+	return map[string]string{OpenTofu: "https://get.opentofu.org", Kubectl: kubectlReleases, Terragrunt: terragruntReleases, Pulumi: pulumiReleases}[name]
+}
+
+// mirror gives the address that an operator has named for a program; "" for none.
+func (c *Cache) mirror(name string) string {
+	return strings.TrimSuffix(map[string]string{OpenTofu: c.OpenTofu, Terraform: c.Terraform, Kubectl: c.Kubectl, Terragrunt: c.Terragrunt, Pulumi: c.Pulumi}[name], "/")
 }
 
 func (c *Cache) list(ctx context.Context, name string) ([]string, error) {
-	client := c.client()
+	client := c.client(name)
 	defer client.CloseIdleConnections()
-	if name == Terraform {
+	switch {
+	case name == Terraform:
 		return c.listTerraform(ctx, client)
+	case IsTool(name):
+		return c.listTool(ctx, client, name)
 	}
 	dl, err := c.opentofu(client)
 	if err != nil {
@@ -155,11 +161,14 @@ func (c *Cache) list(ctx context.Context, name string) ([]string, error) {
 }
 
 // client gives one of its own, so that nobody's is changed, and which reads no more than a release can have.
-func (c *Cache) client() *http.Client {
+func (c *Cache) client(name string) *http.Client {
 	var t *http.Transport
-	if c.HTTP != nil {
+	switch {
+	case c.HTTP != nil:
 		t = c.HTTP.Clone()
-	} else {
+	case c.Public != nil && IsTool(name) && c.mirror(name) == "":
+		t = c.Public.Clone()
+	default:
 		t = &http.Transport{Proxy: http.ProxyFromEnvironment, DialContext: (&net.Dialer{Timeout: connecting}).DialContext}
 	}
 	if t.TLSClientConfig == nil {
@@ -167,7 +176,19 @@ func (c *Cache) client() *http.Client {
 	}
 	t.TLSClientConfig.MinVersion = max(t.TLSClientConfig.MinVersion, tls.VersionTLS12)
 	t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = connecting, answering
-	return &http.Client{Transport: bounded{t}}
+	client := &http.Client{Transport: bounded{t}}
+	if IsTool(name) { // whose checksums nothing but TLS vouches for
+		client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+			if r.URL.Scheme != "https" {
+				return fmt.Errorf("it leads to %s://%s, which is not HTTPS", r.URL.Scheme, r.URL.Host)
+			}
+			if len(via) >= 10 {
+				return errors.New("it leads on and on")
+			}
+			return nil
+		}
+	}
+	return client
 }
 
 // bounded ends answers that are larger than any release.
@@ -194,22 +215,30 @@ func (c *cut) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// download gives a program whose checksum is that of a list which its maker has signed, and from where it is.
-func (c *Cache) download(ctx context.Context, name, version string) (program []byte, from string, err error) {
+// download gives a program whose checksum is that of a list which its maker has signed, or, where makers sign none, that its
+// maker's site tells.
+func (c *Cache) download(ctx context.Context, name, version string) (b brought, err error) {
 	ctx, stop := context.WithTimeout(ctx, complete)
 	defer stop()
-	client := c.client()
+	client := c.client(name)
 	defer client.CloseIdleConnections()
-	if name == Terraform {
-		program, err = c.downloadTerraform(ctx, client, version)
-	} else {
-		program, err = c.downloadOpenTofu(ctx, client, version)
+	switch {
+	case IsTool(name):
+		b, err = c.downloadTool(ctx, client, name, version)
+	case name == Terraform:
+		b.program, err = c.downloadTerraform(ctx, client, version)
+	default:
+		b.program, err = c.downloadOpenTofu(ctx, client, version)
+	}
+	b.from = c.site(name)
+	if err != nil && IsTool(name) {
+		return b, fault.Errorf(fault.Unavailable, "download %s %s from %s: %w; without a network, %s", Title(name), version, b.from, err, c.carry(name, version))
 	}
 	if err != nil {
-		return nil, "", fault.Errorf(fault.Unavailable, "download %s %s from %s: %w; without a network, run make tools or put %s on the PATH, %s",
-			Title(name), version, c.site(name), err, name, c.carry(name, version))
+		return b, fault.Errorf(fault.Unavailable, "download %s %s from %s: %w; without a network, run make tools or put %s on the PATH, %s",
+			Title(name), version, b.from, err, name, c.carry(name, version))
 	}
-	return program, c.site(name), nil
+	return b, nil
 }
 
 func (c *Cache) opentofu(client *http.Client) (tofudl.Downloader, error) {
@@ -299,6 +328,11 @@ func (c *Cache) fetch(ctx context.Context, client *http.Client, most int64, part
 	if err != nil {
 		return nil, err
 	}
+	return get(ctx, client, most, address)
+}
+
+// get reads what is at an address.
+func get(ctx context.Context, client *http.Client, most int64, address string) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
@@ -309,13 +343,26 @@ func (c *Cache) fetch(ctx context.Context, client *http.Client, most int64, part
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", address, answer.Status)
+		return nil, refusal{address, answer.Status, answer.StatusCode}
 	}
 	data, err := io.ReadAll(io.LimitReader(answer.Body, most+1))
 	if err == nil && int64(len(data)) > most {
 		err = fmt.Errorf("%s has more than %d bytes", address, most)
 	}
 	return data, err
+}
+
+// refusal is an answer that is none.
+type refusal struct {
+	address, status string
+	code            int
+}
+
+func (r refusal) Error() string { return r.address + " answers " + r.status }
+
+// Is tells of what is not there that it does not exist.
+func (r refusal) Is(target error) bool {
+	return target == fs.ErrNotExist && r.code == http.StatusNotFound
 }
 
 // signedBy checks a detached signature, which may be armored.

@@ -11,22 +11,29 @@ import (
 
 // Resolve gives the newest version that will do and is here; when none is, the newest that can be downloaded. With latest
 // it is the newest that there is; where nobody can tell, the newest that is here. Conflict when there is none: the
-// message names those that there are.
+// message names those that there are. Of a program whose maker has no signed list of all, an exact version is taken as it
+// is: whether there is one, its download tells.
 func (c *Cache) Resolve(ctx context.Context, name string, w Wanted) (string, error) {
 	if !slices.Contains(Names(), name) {
-		return "", fault.Errorf(fault.Invalid, "%q is no engine; write %s", name, strings.Join(Names(), " or "))
+		return "", unknown(name)
 	}
 	var here []string
-	for _, p := range c.Local(ctx) {
-		if p.Name == name {
-			here = append(here, p.Version)
-		}
+	for _, p := range c.Local(ctx, name) {
+		here = append(here, p.Version)
 	}
 	found := w.Newest(here)
 	if found != "" && !w.Latest() {
 		return found, nil
 	}
+	if v := w.Exact(); v != "" && IsTool(name) && c.may(name) == nil {
+		return v, nil
+	}
 	available, err := c.Available(ctx, name)
+	if name == Kubectl && w.minor != "" && w.Newest(available) == "" && c.may(name) == nil { // an older one than the list has
+		if older := c.newestOf(ctx, w.minor); len(older) > 0 {
+			available, err = append(available, older...), nil
+		}
+	}
 	if v := w.Newest(available); v != "" && (found == "" || Compare(v, found) > 0) {
 		return v, nil
 	}
@@ -38,6 +45,9 @@ func (c *Cache) Resolve(ctx context.Context, name string, w Wanted) (string, err
 		asked += " " + w.String()
 	}
 	why := fmt.Sprintf("there is no %s here: %s", asked, told(name, here))
+	if err != nil && IsTool(name) {
+		return "", fault.Errorf(fault.Conflict, "%s; and %s; %s", why, fault.Message(err), c.install(name, asked, "VERSION"))
+	}
 	if err != nil {
 		return "", fault.Errorf(fault.Conflict, "%s; and %s; ask for one of these, or have it brought (docs/engines.md)", why, fault.Message(err))
 	}

@@ -292,16 +292,23 @@ func TestConstraints(t *testing.T) {
 func FuzzWanted(f *testing.F) {
 	f.Add("~> 1.2", "1.2.3")
 	f.Add(">= 1, < 2", "1.0.0-rc1")
+	f.Add("~1.31", "1.31.2")
+	f.Add("v1.x", "1.0.0")
 	f.Fuzz(func(t *testing.T, text, version string) {
-		w, err := toolchain.ParseWanted(text)
-		if err != nil {
-			if !fault.Is(err, fault.Invalid) {
-				t.Fatal(err)
+		for _, name := range []string{toolchain.OpenTofu, toolchain.Kubectl} {
+			w, err := toolchain.ParseFor(name, text)
+			if err != nil {
+				if !fault.Is(err, fault.Invalid) {
+					t.Fatal(err)
+				}
+				continue
 			}
-			return
-		}
-		if got := w.Newest([]string{version}); got != "" && (got != version || !w.Allows(version)) {
-			t.Fatalf("%q of %q", got, version)
+			if got := w.Newest([]string{version}); got != "" && (got != version || !w.Allows(version)) {
+				t.Fatalf("%q of %q", got, version)
+			}
+			if one := w.Exact(); one != "" && !w.Allows(one) {
+				t.Fatalf("%q does not allow itself", one)
+			}
 		}
 	})
 }

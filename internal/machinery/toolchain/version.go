@@ -14,6 +14,10 @@ import (
 const (
 	OpenTofu  = "tofu"
 	Terraform = "terraform"
+
+	Kubectl    = "kubectl"
+	Terragrunt = "terragrunt"
+	Pulumi     = "pulumi"
 )
 
 // Title gives what a program calls itself.
@@ -23,12 +27,22 @@ func Title(name string) string {
 		return "OpenTofu"
 	case Terraform:
 		return "Terraform"
+	case Terragrunt:
+		return "Terragrunt"
+	case Pulumi:
+		return "Pulumi"
 	}
 	return name
 }
 
 // Names gives the programs that are known, in the order in which they are looked for.
-func Names() []string { return []string{OpenTofu, Terraform} }
+func Names() []string { return append(Engines(), Kubectl, Terragrunt, Pulumi) }
+
+// Engines gives those that plan and apply by themselves what the others do for stacks of a vendor.
+func Engines() []string { return []string{OpenTofu, Terraform} }
+
+// IsTool tells whether a name is that of a program that is known and no engine.
+func IsTool(name string) bool { return name == Kubectl || name == Terragrunt || name == Pulumi }
 
 // Latest asks for the newest version that there is, not only for the newest that is here.
 const Latest = "latest"
@@ -39,6 +53,7 @@ const mostWanted = 200 // bytes
 type Wanted struct {
 	text   string
 	latest bool
+	minor  string // such as 1.31, of which any will do; "" for another constraint
 	any    version.Constraints
 }
 
@@ -60,6 +75,46 @@ func ParseWanted(text string) (Wanted, error) {
 		return Wanted{}, fault.Errorf(fault.Invalid, "%q is no constraint of versions; write one such as 1.9.0, ~> 1.9 or \">= 1.6, < 1.9\", or latest", w.text)
 	}
 	return w, nil
+}
+
+// Numbers of which whatever follows will do, and the least of a minor version, as other tools write them.
+var (
+	firstNumbers = regexp.MustCompile(`^v?([0-9]{1,6})(\.[0-9]{1,6})?(\.x)?$`)
+	tilde        = regexp.MustCompile(`^~ ?v?([0-9]{1,6}\.[0-9]{1,6})(\.[0-9]{1,6})?$`)
+)
+
+// ParseFor reads which versions of a program will do. Of an engine it is ParseWanted; of others 1.31, 1.31.x and ~1.31 are
+// any 1.31, too.
+func ParseFor(name, text string) (Wanted, error) {
+	text = strings.TrimSpace(text)
+	constraint, minor := text, ""
+	if IsTool(name) {
+		if m := firstNumbers.FindStringSubmatch(text); m != nil {
+			if constraint = "~> " + m[1] + ".0"; m[2] != "" {
+				minor = m[1] + m[2]
+				constraint = "~> " + minor + ".0"
+			}
+		} else if m := tilde.FindStringSubmatch(text); m != nil {
+			if minor, constraint = m[1], "~> "+m[1]+m[2]; m[2] == "" {
+				constraint += ".0"
+			}
+		} else if whole := strings.TrimPrefix(text, "v"); ValidVersion(whole) {
+			constraint = whole
+		}
+	}
+	w, err := ParseWanted(constraint)
+	if err == nil && constraint != strings.TrimPrefix(text, "v") {
+		w.text, w.minor = text, minor
+	}
+	return w, err
+}
+
+// Exact gives the one version that will do; "" where several may.
+func (w Wanted) Exact() string {
+	if ValidVersion(w.text) {
+		return w.text
+	}
+	return ""
 }
 
 // String gives the constraint as it was written.
@@ -123,7 +178,7 @@ func ValidVersion(text string) bool { return released.MatchString(text) }
 // Check fails with Invalid where a program or its version can't be one.
 func Check(name, text string) error {
 	if !slices.Contains(Names(), name) {
-		return fault.Errorf(fault.Invalid, "%q is no engine; write %s", name, strings.Join(Names(), " or "))
+		return unknown(name)
 	}
 	if !ValidVersion(text) {
 		return fault.Errorf(fault.Invalid, "%q is no version of %s; write one in full, such as 1.9.0", text, Title(name))
@@ -131,7 +186,11 @@ func Check(name, text string) error {
 	return nil
 }
 
-// said is how these programs begin to tell their version.
+func unknown(name string) error {
+	return fault.Errorf(fault.Invalid, "%q is no program that is known here; write %s", name, strings.Join(Names(), ", "))
+}
+
+// said is how engines begin to tell their version.
 var said = regexp.MustCompile(`^(OpenTofu|Terraform) v([0-9][0-9A-Za-z.-]{0,60})$`)
 
 // Parse reads what a program says of itself, such as "OpenTofu v1.12.6"; ok is false when it is none of those known.

@@ -24,6 +24,7 @@ type Given struct {
 	Labels   []string          `json:"labels,omitempty"`   // of the stack
 	File     string            `json:"file,omitempty"`     // of the repository, which had a say
 	Engine   EngineChoice      `json:"engine,omitzero"`    // which runs it
+	Tool     EngineChoice      `json:"tool,omitzero"`      // the vendor's program
 	Mirror   *Mirror           `json:"mirror,omitempty"`   // from which its engine takes providers; nil for their registries
 	Init     *Init             `json:"init,omitempty"`     // by which its engine needs none of its own; nil where it does
 	Wrong    string            `json:"wrong,omitempty"`    // why the run can't begin
@@ -66,7 +67,8 @@ type Environment struct {
 	Terraform map[string]any // spec.variables that nothing overrides
 	File      string         // of the repository, which had a say; "" for none
 	Engine    EngineChoice
-	Image     string // in which steps run; "" for what the pool has
+	Tool      EngineChoice // the vendor's program; none for most
+	Image     string       // in which steps run; "" for what the pool has
 	ImageFrom string
 	Wrong     string
 	Warnings  []string
@@ -290,7 +292,7 @@ func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) 
 	p.aside = aside
 	p.given = Given{
 		Hooks: map[string][]Hook{}, Contexts: map[string]int64{}, Labels: stack.Spec.Labels, File: p.env.File, Wrong: p.env.Wrong, Warnings: p.env.Warnings,
-		Engine: p.env.Engine, Mirror: p.env.mirror, Init: p.env.init, Asked: asked, Takes: takes,
+		Engine: p.env.Engine, Tool: p.env.Tool, Mirror: p.env.mirror, Init: p.env.init, Asked: asked, Takes: takes,
 	}
 	for phase, hooks := range p.env.Hooks {
 		if len(hooks) > 0 {
@@ -372,6 +374,9 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 		}
 	}
 	e.init, e.mirror = last, s.mirrored(files[path.Join(e.Path, lockFile)], commit != "")
+	if err := s.chooseProgram(ctx, &e, stack.Spec.Vendor, stack.Spec.WorkerPool != ""); err != nil {
+		return e, up, err
+	}
 	return e, up, s.choose(ctx, &e, files, stack.Spec.WorkerPool != "")
 }
 

@@ -197,7 +197,7 @@ func (kubernetesTool) job(r *run.Run, in Input, script string) worker.Job {
 		all, outputs = "yes", ""
 	}
 	return toolJob(r, in, ToolKubectl, script, map[string]string{
-		"ROADBED_NAMESPACE": in.Vendor.Kubernetes.Namespace, "ROADBED_TOOL_VERSION": in.Vendor.Kubernetes.KubectlVersion,
+		"ROADBED_NAMESPACE": in.Vendor.Kubernetes.Namespace, "ROADBED_TOOL_VERSION": in.toolVersion(),
 		"ROADBED_LABEL": labelOfStack + "=" + labelValue(in.Stack), "ROADBED_ALL_GOES": all, "ROADBED_OUTPUTS": outputs,
 	})
 }

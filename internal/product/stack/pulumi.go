@@ -46,7 +46,7 @@ pulumi_told_fails() { # CODE FILE: where it has told what it does as JSON
 `
 
 // pulumiBegin names the backend by its variable, which goes before the one that a repository's Pulumi.yaml may name.
-const pulumiBegin = `set -eu
+var pulumiBegin = `set -eu
 trap : TERM
 ` + failing + hearing + pulumiFails + `
 command -v pulumi > /dev/null || roadbed_fail 90 "no pulumi: this pool has none; install pulumi on its machine"
@@ -56,6 +56,8 @@ export HOME="${HOME:-$beside}" PULUMI_HOME="${PULUMI_HOME:-$beside/pulumi}" PULU
 export PULUMI_BACKEND_URL="${ROADBED_LOGIN:-file://$beside/backend}" PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER=true
 readonly PULUMI_BACKEND_URL
 [ -n "${PULUMI_CONFIG_PASSPHRASE_FILE:-}" ] || export PULUMI_CONFIG_PASSPHRASE="${PULUMI_CONFIG_PASSPHRASE-}"
+is=$(command pulumi version | sed 's/^v//')
+` + wantVersion("pulumi") + `
 p() { command pulumi --non-interactive --color=never "$@"; }
 `
 
@@ -125,7 +127,7 @@ func (pulumiTool) job(r *run.Run, in Input, m made, script string) worker.Job {
 	if in.Type == Destroy {
 		all = "yes"
 	}
-	job := toolJob(r, in, ToolPulumi, script, map[string]string{"ROADBED_PULUMI_STACK": v.stack(), "ROADBED_LOGIN": v.LoginURL, "ROADBED_ALL_GOES": all})
+	job := toolJob(r, in, ToolPulumi, script, map[string]string{"ROADBED_TOOL_VERSION": in.toolVersion(), "ROADBED_PULUMI_STACK": v.stack(), "ROADBED_LOGIN": v.LoginURL, "ROADBED_ALL_GOES": all})
 	if m.held != "" {
 		m.file(&job, path.Join(aside, "held.json"), m.held)
 	}

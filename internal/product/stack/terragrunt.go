@@ -32,8 +32,8 @@ func (terragruntTool) by(in Input, step run.Step, title string) run.Step {
 	job := &step.Job
 	script := &job.Argv[len(job.Argv)-1]
 	*script = strings.Replace(*script, begin, begin+terragruntBegin, 1)
-	job.Tools = append(job.Tools, ToolTerragrunt)
-	job.Env["ROADBED_TOOL_VERSION"] = in.Vendor.Terragrunt.Version
+	job.Tools = append(job.Tools, in.Given.Tool.program(ToolTerragrunt))
+	job.Env["ROADBED_TOOL_VERSION"] = in.toolVersion()
 	job.Outputs = telling(job.Outputs)
 	step.Title = title
 	return step

@@ -11,6 +11,7 @@ import (
 
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/execute"
+	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
@@ -25,7 +26,7 @@ type Vendor struct {
 
 // Terragrunt has Terragrunt run the engine.
 type Terragrunt struct {
-	Version string `json:"terragruntVersion,omitempty"` // such as 0.99; "" for what the pool has
+	Version string `json:"terragruntVersion,omitempty"` // such as 0.99, a constraint or latest; "" for what the pool has
 }
 
 // Ansible runs a playbook.
@@ -39,7 +40,7 @@ type Ansible struct {
 // Kubernetes applies manifests to a cluster.
 type Kubernetes struct {
 	Namespace      string `json:"namespace,omitempty"`      // of all objects; "" for those that they name
-	KubectlVersion string `json:"kubectlVersion,omitempty"` // such as 1.32; "" for what the pool has
+	KubectlVersion string `json:"kubectlVersion,omitempty"` // such as 1.32, a constraint or latest; "" for what the pool has
 	Outputs        string `json:"outputs,omitempty"`        // the name of a ConfigMap; "" for no outputs
 }
 
@@ -47,6 +48,8 @@ type Kubernetes struct {
 type Pulumi struct {
 	StackName string `json:"stackName"`
 	LoginURL  string `json:"loginUrl,omitempty"` // of a backend that keeps the state; "" for the platform
+
+	PulumiVersion string `json:"pulumiVersion,omitempty"` // as of kubectl
 }
 
 // Words for vendors, as policies and people see them.
@@ -158,7 +161,7 @@ func base(r *run.Run, in Input, script string) worker.Job {
 func toolJob(r *run.Run, in Input, tool, script string, env map[string]string, files ...worker.File) worker.Job {
 	job := base(r, in, script)
 	maps.Copy(job.Env, env)
-	job.Tools, job.Files = []string{tool}, files
+	job.Tools, job.Files = []string{in.Given.Tool.program(tool)}, files
 	in.give(r, &job, false)
 	in.inImage(&job)
 	return job
@@ -189,15 +192,16 @@ func (g Given) laid(p parts, before, after string) string {
 	return script + phaseDone
 }
 
-// wantVersion has a program be of the version that the stack asks for, in its own first numbers.
+// wantVersion has a program be of the version that was chosen for the run, and of what a distributor makes of that.
 func wantVersion(program string) string {
 	return `
 if [ -n "$ROADBED_TOOL_VERSION" ]; then
   case $is in
-  "$ROADBED_TOOL_VERSION" | "$ROADBED_TOOL_VERSION".* | "$ROADBED_TOOL_VERSION"-*) ;;
-  *) roadbed_fail 92 "this stack asks for ` + program + ` $ROADBED_TOOL_VERSION, and this pool has ${is:-one that does not tell}; change the version in spec.vendor, or the pool's program" ;;
+  "$ROADBED_TOOL_VERSION" | "$ROADBED_TOOL_VERSION".* | "$ROADBED_TOOL_VERSION"-* | "$ROADBED_TOOL_VERSION"+*) ;;
+  *) roadbed_fail 92 "this stack asks for ` + program + ` $ROADBED_TOOL_VERSION, and this pool has ${is:-one that does not tell}; start a new run, or change the version in spec.vendor" ;;
   esac
 fi
+[ -z "$is" ] || echo "roadbed: ` + program + ` $is"
 `
 }
 
@@ -215,7 +219,6 @@ func (p planFile) encode() ([]byte, error) {
 }
 
 var (
-	toolVersion  = regexp.MustCompile(`^[0-9]{1,4}(\.[0-9]{1,6}){0,2}$`)
 	objectName   = regexp.MustCompile(`^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$`)
 	namespaceOf  = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
 	pulumiStack  = regexp.MustCompile(`^[A-Za-z0-9._-]{1,100}(/[A-Za-z0-9._-]{1,100}){0,2}$`)
@@ -238,9 +241,14 @@ func (s Spec) checkVendor(bad func(message, hint string, at ...string)) {
 			bad(fmt.Sprintf("%q is not %s", value, what), hint, append([]string{"spec", "vendor"}, at...)...)
 		}
 	}
+	version := func(name, value string, at ...string) {
+		if _, err := toolchain.ParseFor(name, value); err != nil {
+			bad(fault.Message(err), "or the first numbers of a version, such as 1.32", append([]string{"spec", "vendor"}, at...)...)
+		}
+	}
 	if t := v.Terragrunt; t != nil {
 		chosen = append(chosen, vendorTerragrunt)
-		fits(toolVersion, t.Version, "a version", "write one such as 0.99 or 1.0.3", vendorTerragrunt, "terragruntVersion")
+		version(ToolTerragrunt, t.Version, vendorTerragrunt, "terragruntVersion")
 	}
 	if a := v.Ansible; a != nil {
 		chosen = append(chosen, vendorAnsible)
@@ -252,7 +260,7 @@ func (s Spec) checkVendor(bad func(message, hint string, at ...string)) {
 	if k := v.Kubernetes; k != nil {
 		chosen = append(chosen, vendorKubernetes)
 		fits(namespaceOf, k.Namespace, "the name of a namespace", "write small letters, digits and -", vendorKubernetes, "namespace")
-		fits(toolVersion, k.KubectlVersion, "a version", "write one such as 1.32", vendorKubernetes, "kubectlVersion")
+		version(ToolKubectl, k.KubectlVersion, vendorKubernetes, "kubectlVersion")
 		fits(objectName, k.Outputs, "the name of a ConfigMap", "write small letters, digits, - and .", vendorKubernetes, "outputs")
 		if len(s.Variables) > 0 {
 			bad("manifests have no variables", "write environment for the programs of hooks, or use a kustomization", "spec", "variables")
@@ -264,6 +272,7 @@ func (s Spec) checkVendor(bad func(message, hint string, at ...string)) {
 			bad("is missing", "write the name of Pulumi's stack, such as prod", "spec", "vendor", vendorPulumi, "stackName")
 		}
 		fits(pulumiStack, p.StackName, "the name of a stack of Pulumi's", "write NAME, or ORGANIZATION/PROJECT/NAME", vendorPulumi, "stackName")
+		version(ToolPulumi, p.PulumiVersion, vendorPulumi, "pulumiVersion")
 		fits(loginAddress, p.LoginURL, "the address of a backend of Pulumi's", "write https://…, s3://… and the like, or leave it out: then the platform keeps the state", vendorPulumi, "loginUrl")
 	}
 	switch {

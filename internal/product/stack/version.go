@@ -18,11 +18,14 @@ type Engines interface {
 	Own(ctx context.Context) (name, version string)
 	// Resolve gives the version that is used of those that will do. Conflict, with a list of what there is, for none.
 	Resolve(ctx context.Context, name string, wanted toolchain.Wanted) (version string, err error)
+	// Machine tells whether the machine has a vendor's program anyway, and, where that is asked, in which version: "" where it
+	// does not tell.
+	Machine(ctx context.Context, name string, ask bool) (version string, there bool)
 }
 
 // EngineChoice is the engine of a run, which it keeps from its plan to its apply.
 type EngineChoice struct {
-	Name    string `json:"name,omitempty"`    // tofu or terraform; "" for whatever the pool has
+	Name    string `json:"name,omitempty"`    // tofu or terraform, or a vendor's program; "" for whatever the pool has
 	Version string `json:"version,omitempty"` // in full; "" for the one that the pool has anyway
 	Wanted  string `json:"wanted,omitempty"`  // a constraint, as somebody has written it
 	From    string `json:"from,omitempty"`    // who has: the stack, or a file of the repository
@@ -54,7 +57,7 @@ func ParseTool(tool string) (name, version string, ok bool) {
 		return "", "", false
 	}
 	name, version, ok = strings.Cut(text, "@")
-	return name, version, ok && toolchain.Check(name, version) == nil
+	return name, version, ok && slices.Contains(toolchain.Engines(), name) && toolchain.Check(name, version) == nil
 }
 
 // engineName gives a name of an engine as this room has it: tofu or terraform, "" for none, false for one that is unknown.

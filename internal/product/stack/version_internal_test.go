@@ -15,9 +15,15 @@ import (
 type shelf struct {
 	name, version string
 	more          map[string][]string
+	own           map[string]string // vendors' programs, by name
 }
 
 func (s shelf) Own(context.Context) (name, version string) { return s.name, s.version }
+
+func (s shelf) Machine(_ context.Context, name string, _ bool) (version string, there bool) {
+	own := s.own[name]
+	return own, own != ""
+}
 
 func (s shelf) Resolve(_ context.Context, name string, w toolchain.Wanted) (string, error) {
 	if v := w.Newest(s.more[name]); v != "" {
@@ -28,8 +34,8 @@ func (s shelf) Resolve(_ context.Context, name string, w toolchain.Wanted) (stri
 
 func TestWhoSaysWhichEngine(t *testing.T) {
 	t.Parallel()
-	usual := shelf{"tofu", "1.12.6", map[string][]string{"tofu": {"1.12.6", "1.11.5", "1.9.0"}, "terraform": {"1.11.4", "1.5.7"}}}
-	terraform := shelf{"terraform", "1.11.4", usual.more}
+	usual := shelf{name: "tofu", version: "1.12.6", more: map[string][]string{"tofu": {"1.12.6", "1.11.5", "1.9.0"}, "terraform": {"1.11.4", "1.5.7"}}}
+	terraform := shelf{name: "terraform", version: "1.11.4", more: usual.more}
 	for name, c := range map[string]struct {
 		engines     Engines
 		spec        string
@@ -46,7 +52,7 @@ func TestWhoSaysWhichEngine(t *testing.T) {
 		"the pool's own by its name":     {spec: "  engine: {name: tofu}", want: "engine"},
 		"latest":                         {spec: "  engine: {version: latest}", want: "engine:tofu@1.12.6", from: "the stack"},
 		"what there is not":              {spec: "  engine: {version: 2.0.0}", want: "engine", from: "the stack", wrong: "the stack asks for an engine that can't be had: there is no tofu 2.0.0"},
-		"an engine that there is not":    {engines: shelf{"tofu", "1.12.6", nil}, spec: "  engine: {name: terraform}", want: "engine", wrong: "the stack asks for an engine that can't be had: there is no terraform"},
+		"an engine that there is not":    {engines: shelf{name: "tofu", version: "1.12.6"}, spec: "  engine: {name: terraform}", want: "engine", wrong: "the stack asks for an engine that can't be had: there is no terraform"},
 		"the repository's settings": {
 			ours: "version: 2\nstack_defaults: {terraform_workflow_tool: TERRAFORM_FOSS, terraform_version: 1.5.7}\n", want: "engine:terraform@1.5.7", from: ourConfiguration,
 		},
@@ -127,7 +133,7 @@ func TestNamesOfTools(t *testing.T) {
 	if name, version, ok := ParseTool(c.Tool()); !ok || name != "tofu" || version != "1.9.0" || c.String() != "OpenTofu v1.9.0" {
 		t.Errorf("%s is %s %s %v", c.Tool(), name, version, ok)
 	}
-	for _, bad := range []string{"engine", "engine:", "engine:tofu", "engine:tofu@../x", "engine:sh@1.0.0", "go", "engine:tofu@1.9"} {
+	for _, bad := range []string{"engine", "engine:", "engine:tofu", "engine:tofu@../x", "engine:sh@1.0.0", "go", "engine:tofu@1.9", "engine:kubectl@1.31.2", "kubectl@1.31.2"} {
 		if name, version, ok := ParseTool(bad); ok {
 			t.Errorf("%q is %s %s", bad, name, version)
 		}

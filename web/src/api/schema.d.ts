@@ -8516,8 +8516,8 @@ export interface components {
              * @description Absent where it is not known: the pool's own.
              * @enum {string}
              */
-            name?: "tofu" | "terraform";
-            /** @description That a run would use now, where a version is asked for; else it is that of the pool's own engine. */
+            name?: "tofu" | "terraform" | "kubectl" | "terragrunt" | "pulumi";
+            /** @description That a run would use now, where a version is asked for; else it is that of the pool's own. On agents of a pool each finds a vendor's program itself. */
             version?: string;
             /** @description The version that is asked for, as it is written: a constraint, or latest. */
             wanted?: string;
@@ -8533,6 +8533,8 @@ export interface components {
             hooks: components["schemas"]["SetHook"][] | null;
             /** @description The folder within the repository. */
             path: string;
+            /** @description Which kubectl, Terragrunt or Pulumi; absent where the stack has no such vendor. */
+            tool?: components["schemas"]["StackEngine"];
             variables: components["schemas"]["SetVariable"][] | null;
             warnings?: string[] | null;
             /** @description Why a run would fail before it plans. */

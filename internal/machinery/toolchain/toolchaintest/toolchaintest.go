@@ -26,14 +26,17 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
 )
 
-// Site is a server with the layout of both makers' releases, and their keys.
+// Site is a server with the layouts of the makers' releases, and their keys: OpenTofu's and Terraform's at its top, those of
+// the others, as mirrors have them, below kubectl, terragrunt and pulumi.
 type Site struct {
 	*httptest.Server
 	TerraformKey, OpenTofuKey string       // armored
 	Asked                     atomic.Int64 // requests for archives
 	lock                      sync.Mutex
-	files                     map[string][]byte // that are there, by path
-	wrong                     string            // of which a byte is changed on the way
+	files                     map[string][]byte   // that are there, by path
+	tools                     map[string][]string // versions of the others, the newest first
+	leads                     map[string]string   // other addresses, by path
+	wrong                     string              // of which a byte is changed on the way
 }
 
 // New starts one with programs of these versions, which say what they are and nothing else. It ends with the test.
@@ -46,12 +49,17 @@ func New(t testing.TB, terraform, tofu []string) *Site {
 		s.lock.Lock()
 		data, ok := s.files[strings.TrimPrefix(r.URL.Path, "/")]
 		wrong := s.wrong == filepath.Base(r.URL.Path)
+		to := s.leads[strings.TrimPrefix(r.URL.Path, "/")]
 		s.lock.Unlock()
+		if to != "" {
+			http.Redirect(w, r, to, http.StatusFound)
+			return
+		}
 		if !ok {
 			http.NotFound(w, r)
 			return
 		}
-		if strings.HasSuffix(r.URL.Path, ".zip") || strings.HasSuffix(r.URL.Path, ".tar.gz") {
+		if strings.HasSuffix(r.URL.Path, ".zip") || strings.HasSuffix(r.URL.Path, ".tar.gz") || strings.HasSuffix(r.URL.Path, "/kubectl") || strings.HasPrefix(filepath.Base(r.URL.Path), "terragrunt_") {
 			s.Asked.Add(1)
 		}
 		if wrong {
@@ -76,6 +84,14 @@ func (s *Site) Transport() *http.Transport { return s.Client().Transport.(*http.
 
 // Program is one that tells its version, and with any other verb fails and tells that.
 func Program(name, version string) []byte {
+	switch name {
+	case toolchain.Kubectl:
+		return fmt.Appendf(nil, "#!/bin/sh\necho '{\"clientVersion\": {\"gitVersion\": \"v%s\"}}'\n[ \"$1\" = version ]\n", version)
+	case toolchain.Terragrunt:
+		return fmt.Appendf(nil, "#!/bin/sh\necho 'terragrunt version v%s'\n[ \"$1\" = --version ]\n", version)
+	case toolchain.Pulumi:
+		return fmt.Appendf(nil, "#!/bin/sh\necho v%s\n[ \"$1\" = version ]\n", version)
+	}
 	return fmt.Appendf(nil, "#!/bin/sh\necho '%s v%s'\necho 'on %s_%s'\n[ \"$1\" = version ] || { echo \"asked to $1\"; exit 3; }\n", toolchain.Title(name), version, runtime.GOOS, runtime.GOARCH)
 }
 

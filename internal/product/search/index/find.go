@@ -27,6 +27,7 @@ type scratch struct {
 	terms              []match  // of the next word
 	dense              bool     // so much is found that it is in total alone
 	found, had         []uint32 // what has the words so far, and what has the next
+	beside             int      // from how many bytes on the lists of a word are read by two at once
 	block, kept        []uint32 // things that are looked at together, and those of them that count
 }
 
@@ -70,11 +71,11 @@ func (x *Index) find(parts []part, q Query, typos bool) (Result, int) {
 	parts = slices.Clone(parts)
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.size(), a.size()) })
 	s := x.scratch.Get().(*scratch)
-	defer x.scratch.Put(s)
 	for i := range parts {
 		s.search(&parts[i], q.Words, typos)
 		c.take(&parts[i], s, len(q.Words) == 0)
 	}
+	x.scratch.Put(s) // not after a panic, which leaves scores in it
 	return c.result(), c.matching
 }
 
@@ -99,6 +100,9 @@ func (s *scratch) search(p *part, words []Word, typos bool) {
 			s.noteFew(p, i > 0)
 		}
 		s.combine(i == 0, size > n/4)
+		if !s.dense && len(s.found) == 0 {
+			return
+		}
 	}
 	if s.dense || len(s.found) > 0 {
 		s.called(p, words)
@@ -127,15 +131,12 @@ func (s *scratch) noteFew(p *part, among bool) {
 	}
 }
 
-// besideFrom is from how many bytes on the lists of a word are read by two at once.
-const besideFrom = 1 << 17
-
 // noteMany leaves the best scores of the next word in word and, of some of its terms, in other. size is that of all lists.
 func (s *scratch) noteMany(p *part, size int) {
 	half := len(s.terms)
-	if size >= besideFrom && runtime.GOMAXPROCS(0) > 1 {
+	if size >= s.beside && runtime.GOMAXPROCS(0) > 1 {
 		rest := size
-		for half = 0; rest > size/2; half++ {
+		for half = 0; half < len(s.terms)-1 && rest > size/2; half++ {
 			rest -= p.listSize(s.terms[half].term)
 		}
 	}

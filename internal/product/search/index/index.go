@@ -12,6 +12,7 @@ type Index struct {
 	mu      sync.Mutex // of who writes
 	current atomic.Pointer[snapshot]
 	scratch sync.Pool
+	beside  int // see scratch
 }
 
 // snapshot is the index at a moment.
@@ -30,9 +31,9 @@ func (p *part) isDead(doc uint32) bool {
 
 // New gives an empty index.
 func New() *Index {
-	x := &Index{}
+	x := &Index{beside: 1 << 17}
 	x.current.Store(&snapshot{})
-	x.scratch.New = func() any { return &scratch{} }
+	x.scratch.New = func() any { return &scratch{beside: x.beside} }
 	return x
 }
 

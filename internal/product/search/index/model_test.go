@@ -173,6 +173,9 @@ func TestModel(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		x, m := New(), model{}
+		if rapid.Bool().Draw(t, "beside") {
+			x.beside = 1
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				var docs []Doc

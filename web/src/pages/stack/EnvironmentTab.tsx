@@ -34,6 +34,16 @@ export function EnvironmentTab({ namespace, name }: { namespace: string; name: s
           ]}
         />
       </Section>
+      {found.tool && (
+        <Section title="Program">
+          <Facts
+            items={[
+              ['Runs use', engineName(found.tool)],
+              ['Asked for', whyEngine(found.tool)],
+            ]}
+          />
+        </Section>
+      )}
       <Section title="Contexts, the last one wins" flush>
         {found.contexts.length === 0 ? (
           <Empty title="No contexts">

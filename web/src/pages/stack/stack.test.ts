@@ -49,6 +49,10 @@ describe('the engine of a stack', () => {
     expect(engineName({ name: 'terraform' })).toBe('Terraform, in the version that the pool has');
     expect(whyEngine({})).toBe('no version');
   });
+  it('may be the program of a vendor', () => {
+    expect(engineName({ name: 'pulumi', version: '3.274.1' })).toBe('Pulumi 3.274.1');
+    expect(engineName({ name: 'kubectl', version: '1.31.2' })).toBe('kubectl 1.31.2');
+  });
 });
 
 describe('what else may be done with a stack', () => {

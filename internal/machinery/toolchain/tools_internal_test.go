@@ -1,0 +1,120 @@
+package toolchain
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestAnOldMinorVersionIsAskedForOnce, whether there is one or not, and none any more where too many were.
+func TestAnOldMinorVersionIsAskedForOnce(t *testing.T) {
+	t.Parallel()
+	asked := map[string]int{}
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked[r.URL.Path]++
+		if r.URL.Path != "/stable-1.12.txt" {
+			http.NotFound(w, r)
+			return
+		}
+		_, _ = fmt.Fprint(w, "v1.12.3")
+	}))
+	defer s.Close()
+	now := time.Now()
+	c := New(Options{Dir: t.TempDir(), Download: true, Kubectl: s.URL, HTTP: s.Client().Transport.(*http.Transport), Now: func() time.Time { return now }})
+	for range 3 {
+		if got := c.newestOf(t.Context(), "1.12"); len(got) != 1 || got[0] != "1.12.3" {
+			t.Errorf("%v", got)
+		}
+		if got := c.newestOf(t.Context(), "0.1"); got != nil {
+			t.Errorf("%v", got)
+		}
+	}
+	now = now.Add(2 * keptFor)
+	c.newestOf(t.Context(), "1.12")
+	if asked["/stable-1.12.txt"] != 2 || asked["/stable-0.1.txt"] != 1 {
+		t.Errorf("asked are %v", asked)
+	}
+	for n := range 2 * mostLists {
+		c.newestOf(t.Context(), fmt.Sprintf("2.%d", n))
+	}
+	if len(asked) != mostLists {
+		t.Errorf("%d were asked for", len(asked))
+	}
+}
+
+func TestAnArchiveWithoutPulumiIsNone(t *testing.T) {
+	t.Parallel()
+	var empty, cut bytes.Buffer
+	z := gzip.NewWriter(&empty)
+	if err := errors.Join(tar.NewWriter(z).Close(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	z = gzip.NewWriter(&cut)
+	w := tar.NewWriter(z)
+	err := w.WriteHeader(&tar.Header{Name: "pulumi/pulumi", Typeflag: tar.TypeReg, Size: 100, Mode: 0o755})
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for want, archive := range map[string][]byte{"has no pulumi/pulumi": empty.Bytes(), "can't be read: unexpected EOF": cut.Bytes(), "can't be read": []byte("words")} {
+		if _, _, err := pulumiOf(archive); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %s", err, want)
+		}
+	}
+}
+
+// TestMakersSitesAreReachedAsTheirNamesLead, by what dials public addresses alone; mirrors are wherever an operator says.
+func TestMakersSitesAreReachedAsTheirNamesLead(t *testing.T) {
+	t.Parallel()
+	dials := func(word string) *http.Transport {
+		return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, errors.New(word) }}
+	}
+	c := New(Options{Dir: t.TempDir(), Download: true, Public: dials("guarded")})
+	for _, name := range []string{Kubectl, Terragrunt, Pulumi} {
+		if _, err := c.Available(t.Context(), name); err == nil || !strings.Contains(err.Error(), "guarded") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := c.Get(t.Context(), name, "1.2.3", io.Discard); err == nil || !strings.Contains(err.Error(), "guarded") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	c = New(Options{Dir: t.TempDir(), Download: true, Public: dials("guarded"), Kubectl: "https://127.0.0.1:1"})
+	if _, err := c.Available(t.Context(), Kubectl); err == nil || strings.Contains(err.Error(), "guarded") {
+		t.Errorf("a mirror: %v", err)
+	}
+}
+
+// TestAListOfReleasesIsReadPageByPage as GitHub gives it, and no further than it goes, or than is bounded.
+func TestAListOfReleasesIsReadPageByPage(t *testing.T) {
+	t.Parallel()
+	asked, all := 0, 230
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked++
+		page := 0
+		_, _ = fmt.Sscan(r.URL.Query().Get("page"), &page)
+		list := []map[string]any{}
+		for n := (page - 1) * pageOf; n < min(page*pageOf, all); n++ {
+			list = append(list, map[string]any{"tag_name": fmt.Sprintf("v0.%d.0", n), "draft": n == 1, "prerelease": n == 2})
+		}
+		_ = json.NewEncoder(w).Encode(list)
+	}))
+	defer s.Close()
+	got, err := listReleases(t.Context(), s.Client(), s.URL, perPage)
+	if err != nil || len(got) != all-2 || asked != 3 || strings.Contains(strings.Join(got, " ")+" ", "0.1.0 ") {
+		t.Errorf("%d of %d pages, %v", len(got), asked, err)
+	}
+	asked, all = 0, 100*pageOf
+	if got, err := listReleases(t.Context(), s.Client(), s.URL, perPage); err != nil || asked != mostPages || len(got) != mostPages*pageOf-2 {
+		t.Errorf("%d of %d pages, %v", len(got), asked, err)
+	}
+}

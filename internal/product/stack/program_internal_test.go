@@ -1,0 +1,58 @@
+package stack
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWhichVersionOfAVendorsProgram has the machine's own taken where it will do, else what there is besides.
+func TestWhichVersionOfAVendorsProgram(t *testing.T) {
+	t.Parallel()
+	usual := shelf{
+		name: "tofu", version: "1.12.6", own: map[string]string{"kubectl": "1.32.4"},
+		more: map[string][]string{"kubectl": {"1.31.14", "1.32.9", "1.37.1"}, "pulumi": {"3.274.1"}},
+	}
+	for name, c := range map[string]struct {
+		spec, tool, held, wrong string
+		agents                  bool
+	}{
+		"no vendor":                       {},
+		"a vendor without":                {spec: "  vendor: {ansible: {playbook: a.yml}}"},
+		"the machine's":                   {spec: "  vendor: {kubernetes: {}}", tool: "kubectl"},
+		"the machine's will do":           {spec: "  vendor: {kubernetes: {kubectlVersion: '1.32'}}", tool: "kubectl@1.32.4", held: "1.32.4"},
+		"it will not":                     {spec: "  vendor: {kubernetes: {kubectlVersion: ~1.31}}", tool: "kubectl@1.31.14", held: "1.31.14"},
+		"the newest":                      {spec: "  vendor: {kubernetes: {kubectlVersion: latest}}", tool: "kubectl@1.37.1", held: "1.37.1"},
+		"the machine has none":            {spec: "  vendor: {pulumi: {stackName: a}}", tool: "pulumi@3.274.1", held: "3.274.1"},
+		"there is none":                   {spec: "  vendor: {terragrunt: {}}", tool: "terragrunt", wrong: "a program that can't be had: there is no terragrunt"},
+		"there is no such":                {spec: "  vendor: {pulumi: {stackName: a, pulumiVersion: '2'}}", tool: "pulumi@2", wrong: "there is no pulumi 2"},
+		"agents find theirs":              {spec: "  vendor: {terragrunt: {terragruntVersion: '>= 0.98, < 1'}}", tool: "terragrunt@>= 0.98, < 1", agents: true},
+		"agents, where nothing was asked": {spec: "  vendor: {kubernetes: {}}", tool: "kubectl", agents: true},
+	} {
+		s := &Service{Deps: Deps{Engines: usual}}
+		stack := stackOf(t, c.spec)
+		var e Environment
+		if err := s.chooseProgram(t.Context(), &e, stack.Spec.Vendor, c.agents); err != nil {
+			t.Fatal(err)
+		}
+		in := Input{Vendor: stack.Spec.Vendor, Given: Given{Tool: e.Tool}}
+		tool, _ := stack.Spec.Vendor.program()
+		if got := e.Tool.program(tool); got != c.tool || in.toolVersion() != c.held {
+			t.Errorf("%s: %q, held to %q; want %q, %q", name, got, in.toolVersion(), c.tool, c.held)
+		}
+		if !strings.Contains(e.Wrong, c.wrong) || (e.Wrong == "") != (c.wrong == "") {
+			t.Errorf("%s: wrong is %q; want %q", name, e.Wrong, c.wrong)
+		}
+		if c.tool == "" {
+			continue
+		}
+		program, wanted, ok := ParseProgram(c.tool)
+		if !ok || program != tool || c.held != "" && wanted.Exact() != c.held {
+			t.Errorf("%s: %s is read as %s %s, %v", name, c.tool, program, wanted, ok)
+		}
+	}
+	for _, bad := range []string{"engine", "engine:tofu@1.0.0", "tofu@1.9.0", "kubectl@../x", "kubectl@newest", "sh@1.0.0", ""} {
+		if name, _, ok := ParseProgram(bad); ok {
+			t.Errorf("%q is %s", bad, name)
+		}
+	}
+}
