@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/roadbed-dev/roadbed/client"
+	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
 // reader is what somebody has read, and tells when it holds what is waited for.
@@ -123,6 +125,43 @@ func TestALogIsFollowedAcrossARestart(t *testing.T) {
 			if !bytes.HasSuffix(want.Bytes(), []byte("\ntwo\n")) {
 				t.Errorf("%s: the log ends with %q", what, want.Bytes()[max(0, want.Len()-100):])
 			}
+		}
+	})
+}
+
+// TestWhoLosesARightFollowsNoMore takes the right to read a log from somebody who follows it.
+func TestWhoLosesARightFollowsNoMore(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		r, err := client.Post[client.RunDetail](t.Context(), g.admin, "/workflows/runs", map[string]string{
+			"document": writes("echo one; sleep 34.1 || true; echo two; sleep 34.2 || true; echo three; sleep 34.3 || true; echo four", ""),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r = until(t, g.admin, r.ID, func(r client.RunDetail) bool { return len(r.Steps) > 0 })
+		g.apply(`{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: listens}, spec: {description: Reads logs, permissions: ["run:read", "run:log"]}}
+---
+{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: mallory-listens}, spec: {role: listens, space: default, subjects: ["user:default/mallory"]}}`)
+		heard, ended := &reader{see: "one\n", seen: make(chan struct{})}, make(chan error, 1)
+		go func() { ended <- g.as["mallory"].FollowLog(t.Context(), r.ID, r.Steps[0].Key, 0, heard) }()
+		select {
+		case <-heard.seen:
+		case err := <-ended:
+			t.Fatalf("the follower ends with %v", err)
+		}
+		if err := g.admin.Do(t.Context(), "DELETE", "/entities/rolebinding/default/mallory-listens", nil, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		wakeUp(t, sleepIn(t, r.ID, "34.1"))
+		if err := <-ended; !fault.Is(err, fault.NotFound) {
+			t.Errorf("the follower ends with %v", err)
+		}
+		for _, long := range []string{"34.2", "34.3"} {
+			wakeUp(t, sleepIn(t, r.ID, long))
+		}
+		r = until(t, g.admin, r.ID, ended)
+		if r.State != "succeeded" || strings.Contains(heard.all.String(), "three") {
+			t.Errorf("the run is %s: %s; the follower has %q", r.State, r.Reason, heard.all.String())
 		}
 	})
 }

@@ -19,7 +19,13 @@ export const search = (filter: SearchFilter, limit: number, facets = '') =>
   infiniteQueryOptions({
     queryKey: ['search', filter, limit, facets],
     queryFn: ({ pageParam, signal }) =>
-      body(api.GET('/api/v1/search', { params: { query: { ...filter, facets, limit, cursor: pageParam } }, signal })),
+      // What is counted is that of the first page.
+      body(
+        api.GET('/api/v1/search', {
+          params: { query: { ...filter, facets: pageParam ? '' : facets, limit, cursor: pageParam } },
+          signal,
+        }),
+      ),
     initialPageParam: undefined as string | undefined,
     getNextPageParam: (last) => last.next || undefined,
     placeholderData: keepPreviousData,
