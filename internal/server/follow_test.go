@@ -142,18 +142,18 @@ func TestWhoLosesARightFollowsNoMore(t *testing.T) {
 		g.apply(`{apiVersion: roadbed.dev/v1, kind: Role, metadata: {name: listens}, spec: {description: Reads logs, permissions: ["run:read", "run:log"]}}
 ---
 {apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: mallory-listens}, spec: {role: listens, space: default, subjects: ["user:default/mallory"]}}`)
-		heard, ended := &reader{see: "one\n", seen: make(chan struct{})}, make(chan error, 1)
-		go func() { ended <- g.as["mallory"].FollowLog(t.Context(), r.ID, r.Steps[0].Key, 0, heard) }()
+		heard, over := &reader{see: "one\n", seen: make(chan struct{})}, make(chan error, 1)
+		go func() { over <- g.as["mallory"].FollowLog(t.Context(), r.ID, r.Steps[0].Key, 0, heard) }()
 		select {
 		case <-heard.seen:
-		case err := <-ended:
+		case err := <-over:
 			t.Fatalf("the follower ends with %v", err)
 		}
 		if err := g.admin.Do(t.Context(), "DELETE", "/entities/rolebinding/default/mallory-listens", nil, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		wakeUp(t, sleepIn(t, r.ID, "34.1"))
-		if err := <-ended; !fault.Is(err, fault.NotFound) {
+		if err := <-over; !fault.Is(err, fault.NotFound) {
 			t.Errorf("the follower ends with %v", err)
 		}
 		for _, long := range []string{"34.2", "34.3"} {
