@@ -48,11 +48,14 @@ func livePrincipal(ctx context.Context, tx *store.Tx, id string) (Principal, err
 	return store.One(tx.QueryRow(ctx, selectPrincipal+` WHERE id = $1 AND deleted = 0`, id), scanPrincipal, "principal %s", id)
 }
 
-// principalsByID gives those that there are, deleted ones included, 500 to a statement.
+// AtOnce is how many principals are looked up by one query.
+const AtOnce = 500
+
+// principalsByID gives those that there are, deleted ones included, AtOnce to a query.
 func principalsByID(ctx context.Context, tx *store.Tx, ids []string) ([]Principal, error) {
 	var all []Principal
 	for len(ids) > 0 {
-		n := min(len(ids), 500)
+		n := min(len(ids), AtOnce)
 		places, args := make([]string, n), make([]any, n)
 		for i, id := range ids[:n] {
 			places[i], args[i] = fmt.Sprintf("$%d", i+1), id

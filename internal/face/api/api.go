@@ -98,6 +98,7 @@ type API struct {
 	huma    huma.API
 	mux     *http.ServeMux
 	streams *http.ServeMux // of which only the patterns count
+	names   store.Gathered[string, identity.Display]
 }
 
 // New builds the API with all its routes.
@@ -106,6 +107,7 @@ func New(rooms Rooms, opts Options) *API {
 		opts.Beat = 20 * time.Second
 	}
 	a := &API{Rooms: rooms, Options: opts, mux: http.NewServeMux(), streams: http.NewServeMux()}
+	a.names.Time, a.names.Ask = namesTime, a.readNames
 	config := huma.DefaultConfig("Roadbed", opts.Version)
 	config.Info.Description = "The native API of Roadbed. Errors are problem documents (RFC 9457); lists are paged by cursor; live things are server-sent events that continue after Last-Event-ID."
 	config.DocsPath = "" // the portal's policy on content allows no scripts from elsewhere; docs.go serves a page of ours

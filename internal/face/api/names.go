@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/identity"
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
@@ -10,6 +11,24 @@ import (
 
 // platform is how the system principal is shown.
 const platform = "Roadbed"
+
+const (
+	fewNames  = 10
+	namesTime = 5 * time.Second // that PostgreSQL may take for them
+)
+
+// readNames reads the names of principals: up to 500 by one query.
+func (a *API) readNames(ctx context.Context, ids []string) (names map[string]identity.Display, err error) {
+	read := a.DB.Read
+	if len(ids) <= identity.AtOnce {
+		read = a.DB.ReadOne
+	}
+	err = read(ctx, func(tx *store.Tx) (err error) {
+		names, err = a.Identity.Names(ctx, tx, ids)
+		return err
+	})
+	return names, err
+}
 
 // people looks the names of principals up, once for an answer.
 func (a *API) people(ctx context.Context, ids []string) (func(id string) Actor, error) {
@@ -22,14 +41,15 @@ func (a *API) people(ctx context.Context, ids []string) (func(id string) Actor, 
 			asked = append(asked, id)
 		}
 	}
-	if len(asked) > 0 {
-		err := a.DB.Read(ctx, func(tx *store.Tx) (err error) {
-			names, err = a.Identity.Names(ctx, tx, asked)
-			return err
-		})
-		if err != nil {
-			return nil, err
-		}
+	var err error
+	switch {
+	case len(asked) > fewNames:
+		names, err = a.readNames(ctx, asked)
+	case len(asked) > 0: // together with those of other answers
+		names, err = a.names.Of(ctx, a.DB, asked)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return func(id string) Actor {
 		if id == "system" || id == "" {
