@@ -370,6 +370,17 @@ func TestDriftIsFoundAndReconciled(t *testing.T) {
 		if _, err := start("admin", map[string]any{"type": "tracked", "command": "true"}); !fault.Is(err, fault.Invalid) {
 			t.Errorf("a command of a tracked run: %v", err)
 		}
+		if _, err := start("admin", map[string]any{"type": "tracked", "skipInit": true}); !fault.Is(err, fault.Invalid) {
+			t.Errorf("a tracked run without an init: %v", err)
+		}
+		bare, err := start("admin", map[string]any{"type": "task", "command": "cat main.tf; test ! -e \"$TF_DATA_DIR\"/terraform.tfstate", "skipInit": true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		g.wantRun(until(t, g.admin, bare.ID, ended), "finished", "the command is done")
+		if log := g.log(bare.ID, "task"); !strings.Contains(log, "terraform_data") || !strings.Contains(log, "the init is skipped") || strings.Contains(log, "── init") {
+			t.Errorf("a task without an init says %s", log)
+		}
 		task, err := start("admin", map[string]any{"type": "task", "command": "tofu state list && tofu state rm terraform_data.note"})
 		if err != nil {
 			t.Fatal(err)

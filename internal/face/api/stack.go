@@ -176,6 +176,7 @@ type startStackRunInput struct {
 		Commit string `json:"commit,omitempty" maxLength:"64" doc:"Empty for the head of the stack's branch."`
 
 		Command       string `json:"command,omitempty" maxLength:"8192" doc:"Of a task: what is run beside the configuration, by sh."`
+		SkipInit      bool   `json:"skipInit,omitempty" doc:"Of a task of OpenTofu, Terraform or Terragrunt: the engine's init is left out, with its hooks, so that the state is not at hand."`
 		Reconcile     bool   `json:"reconcile,omitempty" doc:"Of drift: what is found is followed by a tracked run, which takes stack:apply."`
 		Dependents    bool   `json:"dependents,omitempty" doc:"Of a destroy run: destroy what depends on the stack first, each by a run of its own. The newest of these is given."`
 		Configuration string `json:"configuration,omitempty" maxLength:"64" doc:"Of an uploaded folder, instead of a commit."`
@@ -191,12 +192,12 @@ func (a *API) startStackRun(ctx context.Context, in *startStackRunInput) (*tagge
 	switch {
 	case in.Body.Dependents:
 		r, err = a.Stacks.DestroyAll(ctx, in.ref("stack"))
-	case in.Body.Configuration != "" && (in.Body.Command != "" || in.Body.Reconcile):
-		err = fault.Errorf(fault.Invalid, "a command goes with a task and reconcile with drift, and neither with an uploaded folder; leave them out")
+	case in.Body.Configuration != "" && (in.Body.Command != "" || in.Body.Reconcile || in.Body.SkipInit):
+		err = fault.Errorf(fault.Invalid, "a command and skipInit go with a task and reconcile with drift, and none with an uploaded folder; leave them out")
 	case in.Body.Configuration != "":
 		r, err = a.Stacks.StartUpload(ctx, in.ref("stack"), stack.UploadRun{Type: in.Body.Type, Configuration: in.Body.Configuration, Commit: in.Body.Commit})
 	default:
-		r, err = a.Stacks.Begin(ctx, in.ref("stack"), stack.Order{Type: in.Body.Type, Commit: in.Body.Commit, Command: in.Body.Command, Reconcile: in.Body.Reconcile})
+		r, err = a.Stacks.Begin(ctx, in.ref("stack"), stack.Order{Type: in.Body.Type, Commit: in.Body.Commit, Command: in.Body.Command, Reconcile: in.Body.Reconcile, SkipInit: in.Body.SkipInit})
 	}
 	if err != nil {
 		return nil, err

@@ -104,9 +104,9 @@ func (s *state) stackStart(use, kind, what string) *cobra.Command {
 }
 
 func (s *state) stackTask() *cobra.Command {
-	var wait bool
+	var wait, skip bool
 	c := s.verb("task [NAMESPACE/]NAME -- COMMAND...", "Run a command beside a stack's configuration, with its state", cobra.MinimumNArgs(2), func(c *cobra.Command, api *client.Client, args []string) error {
-		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]string{"type": "task", "command": shell(args[1:])})
+		r, err := client.Post[client.RunDetail](c.Context(), api, "/stacks/"+named(args[0])+"/runs", map[string]any{"type": "task", "command": shell(args[1:]), "skipInit": skip})
 		if err != nil {
 			return err
 		}
@@ -116,6 +116,7 @@ func (s *state) stackTask() *cobra.Command {
 		return s.showRun(c, r)
 	})
 	c.Long = "Run a command beside a stack's configuration, with its state, under its lock.\nNobody reviews what it does: it takes stack:task." + waitHelp
+	c.Flags().BoolVar(&skip, "skip-init", false, "without the engine's init and its hooks, so without the state")
 	c.Example = "  roadbed stack task shop-infra --wait -- tofu state list\n  roadbed stack task net -- tofu import aws_vpc.main vpc-1"
 	c.Flags().BoolVar(&wait, "wait", false, "wait until it has ended")
 	return c

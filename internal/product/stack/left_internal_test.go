@@ -29,7 +29,7 @@ esac
 func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 	t.Parallel()
 	hooked := given(map[string][]string{atBeforeInit: {"true"}, atAfterApply: {"true"}, atAfterPerform: {"true"}})
-	apply, perform := Given{}.applying(atBeforeApply, atAfterApply), Given{}.performing()
+	apply, perform := Given{}.applying(atBeforeApply, atAfterApply), Given{}.performing(false)
 	const here, below = "source", "engine/terragrunt/a b/c"
 	for name, c := range map[string]struct {
 		script, leaves, brings, ends, task string
@@ -49,7 +49,7 @@ func TestWhatAnEngineCouldNotWriteIsTold(t *testing.T) {
 		"one that applies":                {script: apply, ok: true},
 		"a task":                          {script: perform, task: "tofu apply", leaves: ".", ends: "1", taken: ".", told: "left a state"},
 		"a task that goes on":             {script: perform, task: "cd / && tofu apply || true", leaves: "$S", ends: "1", taken: ".", told: "left a state", ok: true},
-		"a task with hooks":               {script: hooked.performing(), task: "terraform import a b", leaves: ".", ends: "1", taken: ".", told: "left a state"},
+		"a task with hooks":               {script: hooked.performing(false), task: "terraform import a b", leaves: ".", ends: "1", taken: ".", told: "left a state"},
 		"a task of what was brought":      {script: perform, task: "test -s errored.tfstate && tofu state push errored.tfstate", brings: here, ok: true},
 		"a task that crashes":             {script: perform, task: "tofu apply | cat", ends: "2", told: "the engine ended with exit code 2", ok: true},
 		"a task that plans":               {script: perform, task: "tofu plan -detailed-exitcode || tofu -chdir=a plan -detailed-exitcode || true", ends: "2", ok: true},

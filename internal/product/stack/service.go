@@ -230,6 +230,7 @@ type Order struct {
 	Commit    string // "" for the head of the branch; none for drift
 	Command   string // of a task
 	Reconcile bool   // of drift: what is found is followed by a tracked run
+	SkipInit  bool   // of a task: the engine's init is left out, with its hooks
 }
 
 // Begin is Start with all that can be said. A task runs a command beside the configuration of the stack, with its state,
@@ -246,6 +247,9 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	}
 	if err == nil {
 		err = stack.Spec.Vendor.can(kind)
+	}
+	if err == nil && o.SkipInit && !stack.Spec.Vendor.inits() {
+		err = fault.Errorf(fault.Invalid, "%s is of %s, which has no init that could be skipped; leave skipInit out", r, stack.Spec.Vendor.Word())
 	}
 	if err != nil {
 		return run.Run{}, err
@@ -286,7 +290,7 @@ func (s *Service) Begin(ctx context.Context, r ref.Entity, o Order) (run.Run, er
 	var created run.Run
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
 		created, _, err = s.startOrigin(ctx, tx, stack, kind, from, "", "", ready, func(_ *run.New, in *Input) {
-			in.Command, in.Reconcile = o.Command, o.Reconcile
+			in.Command, in.Reconcile, in.SkipInit = o.Command, o.Reconcile, o.SkipInit
 		})
 		if err == nil && !onlyPlans(kind) {
 			err = s.letGoOn(ctx, tx, r, "")

@@ -94,6 +94,7 @@ type Input struct {
 	Pool       string            `json:"pool,omitempty"`      // worker pool that runs its commands; "" for the server itself
 	Cascade    string            `json:"cascade,omitempty"`   // the stack that is destroyed with all that stands on it
 	Command    string            `json:"command,omitempty"`   // of a task
+	SkipInit   bool              `json:"skipInit,omitempty"`  // of a task
 	Reconcile  bool              `json:"reconcile,omitempty"` // drift that is found is followed by a tracked run
 
 	Drift bool `json:"drift,omitempty"` // it looks for drift, or takes back what was found

@@ -11,10 +11,14 @@ import (
 // maxCommand bounds the command of a task, in bytes.
 const maxCommand = 8 << 10
 
-// performing gives what a task runs: a command beside the configuration, with the stack's state at hand.
-func (g Given) performing() string {
-	return "roadbed_into=$ROADBED_WORK\n" + leaving + begin + backend + hooking + g.around(atBeforeInit) + prepare + g.around(atAfterInit) + g.around(atBeforePerform) +
-		performIt + g.around(atAfterPerform) + phaseDone
+// performing gives what a task runs: a command beside the configuration, with the stack's state at hand unless the init is
+// skipped.
+func (g Given) performing(skipInit bool) string {
+	initial := g.around(atBeforeInit) + prepare + g.around(atAfterInit)
+	if skipInit {
+		initial = "\necho 'roadbed: the init is skipped, with its hooks'\n"
+	}
+	return "roadbed_into=$ROADBED_WORK\n" + leaving + begin + backend + hooking + initial + g.around(atBeforePerform) + performIt + g.around(atAfterPerform) + phaseDone
 }
 
 const performIt = `
@@ -25,7 +29,7 @@ terraform() { roadbed_engine "$@"; }
 
 // taskStep has one attempt, as an apply: a command may change anything.
 func taskStep(r *run.Run, in Input, n int) run.Step {
-	job := engineJob(r, in, in.Given.performing())
+	job := engineJob(r, in, in.Given.performing(in.SkipInit))
 	in.give(r, &job, true)
 	job.Env["ROADBED_TASK"] = in.Command
 	job.Outputs = append(append(leftIn(execute.WorkDir), engineSaid), in.Given.hookOutputs(atBeforeInit, atAfterInit, atBeforePerform, atAfterPerform)...)
@@ -39,6 +43,8 @@ func (o Order) check() error {
 		return fault.Errorf(fault.Invalid, "only drift is reconciled; leave reconcile out, or write type drift")
 	case o.Type != Task && o.Command != "":
 		return fault.Errorf(fault.Invalid, "a command goes with a task; leave it out, or write type task")
+	case o.Type != Task && o.SkipInit:
+		return fault.Errorf(fault.Invalid, "only a task goes without an init; leave skipInit out, or write type task")
 	case o.Type != Task:
 		return nil
 	case strings.TrimSpace(o.Command) == "":

@@ -293,5 +293,8 @@ func (v Vendor) can(kind string) error {
 	return nil
 }
 
+// inits tells whether a vendor has an init of an engine.
+func (v Vendor) inits() bool { return v.Ansible == nil && v.Kubernetes == nil && v.Pulumi == nil }
+
 // needsNetwork tells whether a vendor does nothing without a network.
 func (v Vendor) needsNetwork() bool { return v.Kubernetes != nil }

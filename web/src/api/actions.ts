@@ -72,6 +72,8 @@ export interface StackOrder {
   reconcile?: boolean;
   /** Of a task. */
   command?: string;
+  /** Of a task: without the engine's init and its hooks. */
+  skipInit?: boolean;
 }
 
 /** Begins a run of a stack. */

@@ -8762,6 +8762,8 @@ export interface components {
             dependents?: boolean;
             /** @description Of drift: what is found is followed by a tracked run, which takes stack:apply. */
             reconcile?: boolean;
+            /** @description Of a task of OpenTofu, Terraform or Terragrunt: the engine's init is left out, with its hooks, so that the state is not at hand. */
+            skipInit?: boolean;
             /**
              * @default tracked
              * @enum {string}

@@ -117,7 +117,7 @@ export function StackActions({ stack }: { stack: Stack }) {
           busy={start.isPending}
           error={start.error}
           close={close}
-          act={(given) => go({ type: 'task', command: given })}
+          act={(given, skipInit) => go({ type: 'task', command: given, skipInit })}
         />
       )}
     </>

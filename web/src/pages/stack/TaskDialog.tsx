@@ -1,4 +1,4 @@
-import { Button, Stack as Column, Group, Modal, Text, Textarea } from '@mantine/core';
+import { Button, Checkbox, Stack as Column, Group, Modal, Text, Textarea } from '@mantine/core';
 import { type FormEvent, useState } from 'react';
 import type { Stack } from '../../api/types';
 import { CopyCommand } from '../../parts/CopyCommand';
@@ -10,15 +10,19 @@ interface Props {
   busy: boolean;
   error: unknown;
   close: () => void;
-  act: (command: string) => void;
+  act: (command: string, skipInit: boolean) => void;
 }
+
+/** Those that have an init. */
+const engines = new Set(['terraform', 'terragrunt']);
 
 /** Asks for the command of a task. */
 export function TaskDialog({ stack, busy, error, close, act }: Props) {
   const [command, setCommand] = useState('');
+  const [skipInit, setSkipInit] = useState(false);
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    act(command);
+    act(command, skipInit);
   };
   return (
     <Modal opened onClose={close} title={`Run a task on ${stack.name}`} centered size="lg">
@@ -42,9 +46,17 @@ export function TaskDialog({ stack, busy, error, close, act }: Props) {
             data-autofocus
             onChange={(e) => setCommand(e.currentTarget.value)}
           />
+          {engines.has(stack.vendor) && (
+            <Checkbox
+              label="Without init"
+              description="Quicker, and works where an init fails; the state is not at hand"
+              checked={skipInit}
+              onChange={(e) => setSkipInit(e.currentTarget.checked)}
+            />
+          )}
           <Failure error={error} />
           <Group justify="flex-end" gap="xs">
-            <CopyCommand command={taskCommand(`${stack.namespace}/${stack.name}`, command)} />
+            <CopyCommand command={taskCommand(`${stack.namespace}/${stack.name}`, command, skipInit)} />
             <Button variant="default" onClick={close}>
               Cancel
             </Button>

@@ -1,6 +1,11 @@
 import type { StackEngine } from '../../api/types';
 
-const titles: Record<string, string> = { tofu: 'OpenTofu', terraform: 'Terraform', terragrunt: 'Terragrunt', pulumi: 'Pulumi' };
+const titles: Record<string, string> = {
+  tofu: 'OpenTofu',
+  terraform: 'Terraform',
+  terragrunt: 'Terragrunt',
+  pulumi: 'Pulumi',
+};
 
 /** What runs a stack, as far as it is known before a run. */
 export function engineName({ name, version }: StackEngine): string {
