@@ -344,6 +344,17 @@ chapter('a task is run, and drift looked for and reconciled', async () => {
 
   await alice.goto('/infrastructure/default/shop');
   await alice.getByRole('button', { name: 'More', exact: true }).click();
+  await alice.getByRole('menuitem', { name: 'Run a task…' }).click();
+  await dialog.getByRole('textbox', { name: 'Command' }).fill('test ! -e "$TF_DATA_DIR"/terraform.tfstate; echo bare');
+  await dialog.getByRole('checkbox', { name: 'Without init' }).check();
+  await dialog.getByRole('button', { name: 'Run it', exact: true }).click();
+  await alice.getByRole('heading', { level: 1, name: /shop/ }).waitFor();
+  await alice.getByRole('tab', { name: 'Steps and logs' }).click();
+  await alice.getByText('roadbed: the init is skipped, with its hooks', { exact: true }).waitFor({ timeout: minute });
+  await alice.getByRole('log').getByText('bare', { exact: true }).waitFor({ timeout: minute });
+
+  await alice.goto('/infrastructure/default/shop');
+  await alice.getByRole('button', { name: 'More', exact: true }).click();
   await alice.getByRole('menuitem', { name: 'Look for drift and reconcile…' }).click();
   await alice.getByRole('dialog').getByText(/it waits for a review/).waitFor();
   await told.sound(alice, 'drift that is reconciled');
