@@ -24,9 +24,9 @@ import (
 const infracostKey = "ico-a-long-key-of-these-tests"
 
 // infracost stands in for Infracost's program, which can't be had here: it takes the arguments that Infracost's command line of
-// version 0.10 has, wants a key, reads the plan that it is given, prices terraform_data by the length of its input, and writes
-// JSON of the form that Infracost gives. It shows that the plan, the key and the answer come through; nothing of what Infracost
-// itself knows. As that does, it succeeds when it could not price, and says so in its answer.
+// version 0.10 has, wants a key and nobody else's prices, reads the plan that it is given, prices terraform_data by the length of
+// its input, and writes JSON of the form that Infracost gives. It shows that the plan, the key and the answer come through; nothing
+// of what Infracost itself knows. As that does, it succeeds when it could not price, and says so in its answer.
 func infracost(args []string) (code int) {
 	fail := func(err error) int {
 		fmt.Fprintln(os.Stderr, "Error:", err)
@@ -46,6 +46,10 @@ func infracost(args []string) (code int) {
 		return fail(errors.New("no INFRACOST_API_KEY environment variable is set"))
 	}
 	fmt.Fprintln(os.Stderr, "asked with the key", key)
+	mine, err := os.ReadFile(".env") // which Infracost takes variables from
+	if free := os.Getenv("INFRACOST_PRICING_API_ENDPOINT") != "" || os.Getenv("HTTPS_PROXY") != "" || err == nil; free {
+		return fail(fmt.Errorf("somebody else's prices are asked for, by %q", mine))
+	}
 	data, err := os.ReadFile(*path)
 	if err != nil {
 		return fail(err)
@@ -119,7 +123,7 @@ func (m infracostModule) breakdown() (all map[string]any, total float64) {
 			costs := float64(len(r.Values.Input))/2 + 1
 			total += costs
 			resources = append(resources, map[string]any{
-				"name": r.Address, "resourceType": r.Type, "metadata": map[string]any{}, "monthlyCost": fmt.Sprint(costs), "costComponents": part("Letters", "letters", len(r.Values.Input), 0.5),
+				"name": r.Address, "resourceType": r.Type, "metadata": map[string]any{}, "tags": map[string]any{"input": r.Values.Input}, "monthlyCost": fmt.Sprint(costs), "costComponents": part("Letters", "letters", len(r.Values.Input), 0.5),
 				"subresources": []any{map[string]any{"name": "disk", "metadata": map[string]any{}, "monthlyCost": "1", "costComponents": part("Storage", "GB", 10, 0.1)}},
 			})
 		}
@@ -175,7 +179,8 @@ spec:
   variables: [{name: INFRACOST_API_KEY, secretRef: default/infracost}]
 `)
 	g.policy("budget", "plan", `warn[sprintf("costs %s %s more", [c.diffTotalMonthlyCost, c.currency])] { c := input.third_party_metadata.infracost }
-warn[sprintf("%s: %s on %s", [p.metadata.type, r.name, r.subresources[0].name])] { p := input.third_party_metadata.infracost.projects[0]; r := p.breakdown.resources[_] }`, "")
+warn[sprintf("%s: %s on %s", [p.metadata.type, r.name, r.subresources[0].name])] { p := input.third_party_metadata.infracost.projects[0]; r := p.breakdown.resources[_] }
+warn["tags"] { input.third_party_metadata.infracost.projects[_].breakdown.resources[_].tags }`, "")
 	first := func(name, more string, files map[string]string) string {
 		t.Helper()
 		commit := g.push("alice", "crew/"+name, files)
@@ -225,18 +230,19 @@ warn[sprintf("%s: %s on %s", [p.metadata.type, r.name, r.subresources[0].name])]
 	wantCost(id, 8, 9, "module.data.terraform_data.db 4.5 9", "terraform_data.web 3.5 0")
 
 	// No plan fails because its costs are not known.
-	given := func(key, does string) string {
-		return fmt.Sprintf("  environment: [{name: INFRACOST_API_KEY, value: '%s'}, {name: INFRACOST_STANDS_IN, value: '%s'}]\n", key, does)
+	given := func(name, key, does string) string {
+		g.apply(fmt.Sprintf("apiVersion: roadbed.dev/v1\nkind: Context\nmetadata: {name: infracost-%s}\nspec: {variables: [{name: INFRACOST_API_KEY, value: '%s'}, {name: INFRACOST_STANDS_IN, value: '%s'}]}\n", name, key, does))
+		return "  contexts: [infracost-" + name + "]\n"
 	}
 	const spent = "infracost can't price this plan: Infracost free monthly run limit exceeded."
-	for name, c := range map[string]struct{ more, step, says, note string }{
-		"no-key":   {given("", ""), "show", "no INFRACOST_API_KEY environment variable is set\ninfracost failed, or took longer than 5 minutes; the price lists alone tell", ""},
-		"spent":    {given("spent", ""), "judge", "cost: " + spent + "\ncost, by price lists: ", spent},
-		"garbage":  {given(infracostKey, "garbage"), "judge", "cost: read what infracost says: ", "read what infracost says: "},
-		"a-number": {given(infracostKey, "a number"), "judge", "cost: read what infracost says: ", "read what infracost says: "},
-		"too-much": {given(infracostKey, "too much"), "show", "infracost wrote more than 32 MiB; the price lists alone tell", ""},
+	for name, c := range map[string]struct{ key, does, step, says, note string }{
+		"no-key":   {"", "", "show", "no INFRACOST_API_KEY environment variable is set\ninfracost failed, or took longer than 300 seconds; the price lists alone tell", ""},
+		"spent":    {"spent", "", "judge", "cost: " + spent + "\ncost, by price lists: ", spent},
+		"garbage":  {infracostKey, "garbage", "judge", "cost: read what infracost says: ", "read what infracost says: "},
+		"a-number": {infracostKey, "a number", "judge", "cost: read what infracost says: ", "read what infracost says: "},
+		"too-much": {infracostKey, "too much", "show", "infracost wrote more than 32 MiB; the price lists alone tell", ""},
 	} {
-		id := first(name, c.more, costly("hello", "letters"))
+		id := first(name, given(name, c.key, c.does), costly("hello", "letters"))
 		r := g.rests(id)
 		g.wantRun(r, "unconfirmed", "2 to create")
 		if !slices.Equal(r.Warnings, []string{"costs 120 EUR more"}) {
@@ -249,6 +255,20 @@ warn[sprintf("%s: %s on %s", [p.metadata.type, r.name, r.subresources[0].name])]
 			t.Errorf("%s: it costs %s", name, asJSON(t, cost))
 		}
 	}
+
+	// Who writes a stack, or what it runs, has no say in what Infracost tells: its proxy and its .env are not Infracost's.
+	files := costly("hello", "letters")
+	files["infra/.env"], files[".env"] = "INFRACOST_PRICING_API_ENDPOINT=https://mine.example\n", "INFRACOST_PRICING_API_ENDPOINT=https://mine.example\n"
+	id = first("mine", "  labels: [costs]\n  environment: [{name: HTTPS_PROXY, value: 'http://127.0.0.1:9'}]\n", files)
+	g.wantRun(g.rests(id), "unconfirmed", "2 to create")
+	wantCost(id, 0, 8, "module.data.terraform_data.db 0 4.5", "terraform_data.web 0 3.5")
+	const refused = "INFRACOST_PRICING_API_ENDPOINT is taken from contexts alone"
+	text := stackDocument("mine", "  environment: [{name: INFRACOST_PRICING_API_ENDPOINT, value: 'https://mine.example'}]\n")
+	if err := g.try("admin", text); err == nil || !strings.Contains(err.Error(), refused) {
+		t.Errorf("a stack that chooses its prices: %v", err)
+	}
+	files[".roadbed/config.yml"] = "stacks: {mine: {environment: {INFRACOST_PRICING_API_ENDPOINT: 'https://mine.example'}}}\n"
+	g.wantRun(g.rests(g.stackRun("mine", g.push("alice", "crew/mine", files))), "failed", refused)
 
 	// A stack without a key asks nobody, and waits for no step more.
 	id = first("plain", "", costly("hello", "letters"))
@@ -279,7 +299,8 @@ func TestInfracostIsLentToContainers(t *testing.T) {
 	h, server := openWith(t, o)
 	needs(t, h.engine.path())
 	g := newGround(t, h, server)
-	id := g.stack("net", lightInfra, "  environment: [{name: INFRACOST_API_KEY, value: "+infracostKey+"}]\n")
+	g.apply("apiVersion: roadbed.dev/v1\nkind: Context\nmetadata: {name: infracost}\nspec: {variables: [{name: INFRACOST_API_KEY, value: " + infracostKey + "}]}\n")
+	id := g.stack("net", lightInfra, "  contexts: [infracost]\n")
 	g.wantRun(g.rests(id), "unconfirmed", "1 to create")
 	if c := g.plan(id).Cost; c == nil || c.Source != "infracost" || c.After != 42 {
 		t.Errorf("the plan costs %s:\n%s", asJSON(t, c), g.log(id, "show"))

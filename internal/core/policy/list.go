@@ -117,5 +117,5 @@ func (s *Service) input(ctx context.Context, d Decision, kept string) (json.RawM
 		return nil, err
 	}
 	defer content.Close()
-	return io.ReadAll(io.LimitReader(content, maxInput*2))
+	return io.ReadAll(io.LimitReader(content, MaxInput*2))
 }

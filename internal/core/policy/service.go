@@ -21,11 +21,13 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
+// MaxInput is how many bytes of JSON policies are asked with at most.
+const MaxInput = 32 << 20
+
 const (
-	maxInput  = 32 << 20 // bytes of JSON that policies are asked with
-	inRow     = 4 << 10  // bytes of input, as it is or packed, that are kept in the decision's row; larger ones are a blob
-	maxAsked  = 100      // policies of one decision
-	maxFailed = 10       // policies of a space that are told of in one decision, since they could not decide
+	inRow     = 4 << 10 // bytes of input, as it is or packed, that are kept in the decision's row; larger ones are a blob
+	maxAsked  = 100     // policies of one decision
+	maxFailed = 10      // policies of a space that are told of in one decision, since they could not decide
 )
 
 // Service asks policies and keeps their decisions. It is safe for concurrent use.
@@ -216,8 +218,8 @@ func prepare(input any) (raw []byte, value any, err error) {
 	if err != nil {
 		return nil, nil, fault.Errorf(fault.Invalid, "the input of the policies has no JSON form: %w", err)
 	}
-	if len(raw) > maxInput {
-		return nil, nil, fault.Errorf(fault.TooLarge, "the input has %d MB, and policies take %d; make the change in smaller parts", len(raw)>>20, maxInput>>20)
+	if len(raw) > MaxInput {
+		return nil, nil, fault.Errorf(fault.TooLarge, "the input has %d MB, and policies take %d; make the change in smaller parts", len(raw)>>20, MaxInput>>20)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()
@@ -289,7 +291,7 @@ func (s *Service) keep(ctx context.Context, id, digest string, raw []byte) (kept
 			return kept, fault.Wrap(err, "pack the input of decision %s", id)
 		}
 	}
-	put, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), maxInput*2)
+	put, _, err := s.blobs.Put(ctx, bytes.NewReader(raw), MaxInput*2)
 	if err != nil {
 		return "", fault.Wrap(err, "keep the input of decision %s", id)
 	}

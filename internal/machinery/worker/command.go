@@ -437,7 +437,7 @@ func (w *Worker) tools(ctx context.Context, l Lease, s *execute.Spec, log io.Wri
 			continue
 		}
 		if lost := t.lost(); lost != "" {
-			fmt.Fprintf(log, "the pool %s has lost its tool %s: %s is not there; the step goes on without it\n", w.Pool, name, lost)
+			fmt.Fprintf(log, "roadbed: the pool %s has lost its tool %s: %s is not there; the step goes on without it\n", w.Pool, name, lost)
 			continue
 		}
 		places = append(places, t.show(name, j, s)...)

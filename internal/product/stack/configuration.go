@@ -192,11 +192,13 @@ func (s *settings) variables() ([]Variable, error) {
 		out = append(out, Variable{Name: name, Value: fmt.Sprint(value)})
 	}
 	var err error
-	checkVariables(out, func(message, hint string, _ ...string) {
+	bad := func(message, hint string, _ ...string) {
 		if err == nil {
 			err = fmt.Errorf("%s (%s)", message, hint)
 		}
-	})
+	}
+	checkVariables(out, bad)
+	checkOwn(out, bad)
 	return out, err
 }
 

@@ -154,6 +154,7 @@ func (spec *Spec) readAttached(d document.Document) (wrong []fault.Detail) {
 	}
 	checkLabels(spec.Labels, under("labels"))
 	checkVariables(spec.Environment, under("environment"))
+	checkOwn(spec.Environment, under("environment"))
 	checkFiles(spec.Files, under("files"))
 	spec.Hooks.check(under("hooks"))
 	spec.Contexts = named(d, spec.Contexts, "context", mostContexts, under("contexts"))

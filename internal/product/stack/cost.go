@@ -15,6 +15,7 @@ import (
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
 
+	"github.com/roadbed-dev/roadbed/internal/core/policy"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -334,36 +335,65 @@ func (s *Service) costOf(ctx context.Context, brief *Cost) (*Cost, error) {
 }
 
 // costs gives what a plan costs: what infracost says, or else the price lists that count in the run's space; nil where there is
-// neither. A program that says what can't be read, or that it knows no prices, leaves the costs to the lists.
-func (s *Service) costs(ctx context.Context, space string, plan Plan, said string, log io.Writer) (*Cost, error) {
+// neither. A program that says what can't be read, or that it knows no prices, leaves the costs to the lists. doc is as much of what
+// infracost says as policies may see.
+func (s *Service) costs(ctx context.Context, space string, plan Plan, said string, log io.Writer) (c *Cost, doc *infracostDocument, err error) {
 	why := ""
 	if said != "" {
 		data, err := s.readBlob(ctx, said)
 		if err != nil {
-			return nil, fault.Wrap(err, "read what infracost says of the plan")
+			return nil, nil, fault.Wrap(err, "read what infracost says of the plan")
 		}
-		c, err := readInfracost(data)
+		c, doc, err := readInfracost(ctx, data)
 		if err == nil {
 			fmt.Fprintf(log, "cost, by infracost: %s\n", c)
-			return c, nil
+			return c, doc, nil
+		}
+		if ctx.Err() != nil {
+			return nil, nil, err
 		}
 		why = fault.Message(err)
 		fmt.Fprintf(log, "cost: %s\n", why)
 	}
 	lists, err := s.pricesFor(ctx, space)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	c := price(ctx, plan, lists)
+	c = price(ctx, plan, lists)
 	if c == nil {
-		return nil, nil
+		return nil, nil, nil
 	}
 	if why != "" {
-		c.Notes = append([]string{why}, c.Notes...)
+		c.noteFirst(why)
 	}
 	fmt.Fprintf(log, "cost, by price lists: %s\n", c)
 	for _, n := range c.Notes {
 		fmt.Fprintf(log, "cost: %s\n", n)
 	}
-	return c, nil
+	return c, nil, nil
+}
+
+func (c *Cost) noteFirst(note string) {
+	c.Notes = append([]string{note}, c.Notes[:min(len(c.Notes), mostNotes-1)]...)
+}
+
+// shown puts what a plan costs into what policies are asked with. That it is short there is noted.
+func (c *Cost) shown(about map[string]any, stack string, doc *infracostDocument, log io.Writer) error {
+	if c == nil {
+		return nil
+	}
+	raw, err := json.Marshal(about)
+	if err != nil {
+		return fault.Wrap(err, "write what policies are asked with")
+	}
+	seen, note, err := c.seen(stack, doc, policy.MaxInput-len(raw)-1<<10)
+	if err != nil {
+		return fault.Wrap(err, "write what the plan costs for policies")
+	}
+	about["third_party_metadata"] = map[string]any{ByInfracost: seen}
+	if note != "" {
+		c.noteFirst(note)
+		fmt.Fprintf(log, "cost: %s\n", note)
+	}
+	return nil
 }

@@ -63,8 +63,11 @@ func (spec *Spec) checkDependencies(d document.Document, bad func(message, hint 
 				bad(fmt.Sprintf("%q is not the name of an output", use.Output), "letters, digits, _ and -", append(in, "output")...)
 			case !variableName.MatchString(use.As):
 				bad(fmt.Sprintf("%q is not the name of a variable", use.As), "write it as TF_VAR_name", append(in, "as")...)
-			case isReserved(use.As):
+			case isReserved(bare(use.As)):
 				bad(fmt.Sprintf("%s is set by the platform", use.As), "choose another name", append(in, "as")...)
+			case choosesPrices(use.As):
+				wrong, hint := pricesByContext(use.As)
+				bad(wrong, hint, append(in, "as")...)
 			case given[use.As]:
 				bad(fmt.Sprintf("%s is given twice", use.As), "choose another name for one of them", append(in, "as")...)
 			}

@@ -22,6 +22,7 @@ type Given struct {
 	Hooks    map[string][]Hook `json:"hooks,omitempty"`    // by phase, in their order
 	Contexts map[string]int64  `json:"contexts,omitempty"` // with the edit of each
 	Labels   []string          `json:"labels,omitempty"`   // of the stack
+	Own      []string          `json:"own,omitempty"`      // variables that are no context's, where contexts tell Infracost anything
 	File     string            `json:"file,omitempty"`     // of the repository, which had a say
 	Engine   EngineChoice      `json:"engine,omitzero"`    // which runs it
 	Tool     EngineChoice      `json:"tool,omitzero"`      // the vendor's program
@@ -293,6 +294,7 @@ func (s *Service) prepareGiven(ctx context.Context, stack Stack, commit string) 
 	p.given = Given{
 		Hooks: map[string][]Hook{}, Contexts: map[string]int64{}, Labels: stack.Spec.Labels, File: p.env.File, Wrong: p.env.Wrong, Warnings: p.env.Warnings,
 		Engine: p.env.Engine, Tool: p.env.Tool, Mirror: p.env.mirror, Init: p.env.init, Asked: asked, Takes: takes,
+		Own: p.env.ownNames(),
 	}
 	for phase, hooks := range p.env.Hooks {
 		if len(hooks) > 0 {
@@ -355,7 +357,9 @@ func (s *Service) environment(ctx context.Context, stack Stack, commit string) (
 	if err != nil {
 		return e, nil, err
 	}
-	e = combine(stack, contexts[:min(len(contexts), mostContexts)], c)
+	taken, warnings := onePricer(contexts[:min(len(contexts), mostContexts)], up)
+	e = combine(stack, taken, c)
+	e.Warnings = append(e.Warnings, warnings...)
 	s.settleImage(&e, stack.Spec.WorkerPool)
 	if wrong != "" {
 		e.wrong(wrong)

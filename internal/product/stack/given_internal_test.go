@@ -300,7 +300,7 @@ func FuzzConfiguration(f *testing.F) {
 			t.Fatalf("its folder is %q", e.Path)
 		}
 		for _, v := range e.Variables {
-			if isReserved(bare(v.Name)) {
+			if isReserved(bare(v.Name)) || choosesPrices(v.Name) {
 				t.Fatalf("it sets %s", v.Name)
 			}
 		}

@@ -61,16 +61,15 @@ func (s *Service) judge(ctx context.Context, l worker.Lease, log io.Writer) (wor
 	if err != nil {
 		return worker.Result{}, err
 	}
-	cost, err := s.costs(ctx, r.Space, plan, in.Third[ByInfracost], log)
+	cost, said, err := s.costs(ctx, r.Space, plan, in.Third[ByInfracost], log)
 	if err != nil {
 		return worker.Result{}, err
 	}
-	third := maps.Clone(in.Third)
-	if cost == nil || cost.Source != ByInfracost { // what could not be read here is no policy's to read
-		delete(third, ByInfracost)
-	}
-	about, err := s.planInput(ctx, r, stack, cmp.Or(v.Plan, in.Plan), plan, third, cost)
+	about, err := s.planInput(ctx, r, stack, cmp.Or(v.Plan, in.Plan), plan)
 	if err != nil {
+		return worker.Result{}, err
+	}
+	if err := cost.shown(about, stackID(stack.Ref.String()), said, log); err != nil {
 		return worker.Result{}, err
 	}
 	d, err := s.Policy.Decide(ctx, "plan", r.Space, about, policy.Refs{Run: r.ID, Subject: r.Subject, Labels: stack.Spec.Labels})
@@ -159,7 +158,7 @@ func (s *Service) standing(ctx context.Context, subject, space string) (stack St
 
 // planInput is Spacelift's shape of a plan policy's input, without the values that the plan calls sensitive. What is
 // beside it, input.run, is the platform's own.
-func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, digest string, p Plan, third map[string]string, cost *Cost) (map[string]any, error) {
+func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, digest string, p Plan) (map[string]any, error) {
 	outputs := map[string]any{}
 	for _, o := range p.Outputs {
 		outputs[o.Address] = map[string]any{"actions": o.Actions}
@@ -196,20 +195,9 @@ func (s *Service) planInput(ctx context.Context, r run.Run, stack Stack, digest 
 			return nil, err
 		}
 	}
-	said := map[string]any{}
-	for name, digest := range third {
-		data, err := s.readBlob(ctx, digest)
-		if err != nil {
-			return nil, fault.Wrap(err, "read what %s says of the plan", name)
-		}
-		said[name] = json.RawMessage(data)
-	}
-	if _, there := said[ByInfracost]; !there && cost != nil {
-		said[ByInfracost] = cost.infracost(stackID(stack.Ref.String()))
-	}
 	all := map[string]any{
 		"run":       map[string]any{"id": r.ID, "type": in.Type, "state": r.State, "author": r.Actor, "authors": in.authorsOf(r)},
-		"spacelift": spacelift, "third_party_metadata": said,
+		"spacelift": spacelift, "third_party_metadata": map[string]any{},
 		"terraform": map[string]any{"resource_changes": resourceInput(p.listed()), "resource_drift": resourceInput(p.byOthers()), "output_changes": outputs, "terraform_version": version},
 	}
 	maps.Copy(all, p.beside())
