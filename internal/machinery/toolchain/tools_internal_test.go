@@ -106,19 +106,18 @@ func TestASiteThatHasFailedIsLeftAlone(t *testing.T) {
 		t.Fatalf("%s, %v", got, err)
 	}
 	lock.Lock()
-	away = true
+	away, asked = true, 0
 	lock.Unlock()
-	asked = 0
 	for n := range 5 {
 		_, err := resolve(fmt.Sprintf("1.%d", n))
 		if !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "to be downloaded are 1.37.1, 1.36.4, as far as is known: read which versions of kubectl 1.0 there are at "+s.URL) || !strings.Contains(err.Error(), "502") {
 			t.Errorf("1.%d: %v", n, err)
 		}
 	}
+	lock.Lock()
 	if asked != 1 {
 		t.Errorf("it was asked %d times", asked)
 	}
-	lock.Lock()
 	away = false
 	lock.Unlock()
 	now = now.Add(2 * awayFor)
@@ -171,11 +170,15 @@ func TestMakersSitesAreReachedAsTheirNamesLead(t *testing.T) {
 // TestAListOfReleasesIsReadPageByPage as GitHub gives it, and no further than it goes, or than is bounded.
 func TestAListOfReleasesIsReadPageByPage(t *testing.T) {
 	t.Parallel()
-	asked, all := 0, 230
+	asked, all, fails := 0, 230, 0
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked++
 		page := 0
 		_, _ = fmt.Sscan(r.URL.Query().Get("page"), &page)
+		if page == fails {
+			http.Error(w, "away", http.StatusBadGateway)
+			return
+		}
 		list := []map[string]any{}
 		for n := (page - 1) * pageOf; n < min(page*pageOf, all); n++ {
 			list = append(list, map[string]any{"tag_name": fmt.Sprintf("v0.%d.0", n), "draft": n == 1, "prerelease": n == 2})
@@ -187,7 +190,11 @@ func TestAListOfReleasesIsReadPageByPage(t *testing.T) {
 	if err != nil || len(got) != all-2 || asked != 3 || strings.Contains(strings.Join(got, " ")+" ", "0.1.0 ") {
 		t.Errorf("%d of %d pages, %v", len(got), asked, err)
 	}
-	asked, all = 0, 100*pageOf
+	fails = 2
+	if got, err := listReleases(t.Context(), s.Client(), s.URL, perPage); err == nil || len(got) != pageOf-2 {
+		t.Errorf("of a list whose second page fails: %d, %v", len(got), err)
+	}
+	asked, all, fails = 0, 100*pageOf, 0
 	if got, err := listReleases(t.Context(), s.Client(), s.URL, perPage); err != nil || asked != mostPages || len(got) != mostPages*pageOf-2 {
 		t.Errorf("%d of %d pages, %v", len(got), asked, err)
 	}
