@@ -75,10 +75,16 @@ func is(ctx context.Context, path string) (name, version string, ok bool) {
 	if m == nil {
 		return "", "", false
 	}
-	if d := distributed.FindStringSubmatch(m[1]); d != nil && !unfinished.MatchString(m[1]) {
-		m[1] = d[1]
+	version = Plain(m[1])
+	return name, version, ValidVersion(version)
+}
+
+// Plain gives a version as a program of kubectl, Terragrunt or Pulumi tells it, without what a distributor has added to it.
+func Plain(version string) string {
+	if d := distributed.FindStringSubmatch(version); d != nil && !unfinished.MatchString(version) {
+		return d[1]
 	}
-	return name, m[1], ValidVersion(m[1])
+	return version
 }
 
 // mayBe tells whether a file may be a program, without asking it.
