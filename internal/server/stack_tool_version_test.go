@@ -301,3 +301,47 @@ func TestAgentsBringVersionsOfTools(t *testing.T) {
 		}
 	})
 }
+
+// TestAnApplyOnAnotherAgentHasTheProgramOfItsPlan, though that machine has one of its own that would do as well; where a document
+// asks for none, the machine stops.
+func TestAnApplyOnAnotherAgentHasTheProgramOfItsPlan(t *testing.T) {
+	t.Parallel()
+	site := toolchaintest.New(t, nil, nil)
+	site.Release(t, "terragrunt", "0.98.3", map[string][]byte{"terragrunt": standsIn("0.98.3")})
+	eachDatabase(t, func(t *testing.T, database string) {
+		o := options(t)
+		o.Database = database
+		toolReleases(&o, site)
+		h, server := openWith(t, o)
+		needs(t, h.engine.path())
+		g := newGround(t, h, server)
+		g.apply(poolDocument("eu", ""))
+		having := func(name, version string) *helper {
+			dir := t.TempDir()
+			if err := os.WriteFile(filepath.Join(dir, "terragrunt"), standsIn(version), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			a := &helper{t: t, name: name, dir: filepath.Join(t.TempDir(), name), server: g.url, env: []string{"PATH=" + dir + string(filepath.ListSeparator) + os.Getenv("PATH")}}
+			g.started(a, g.poolToken("eu").Secret)
+			return a
+		}
+		unit := map[string]string{"terragrunt.hcl": "", "main.tf": "resource \"terraform_data\" \"one\" {}\n"}
+		one := g.bareAgent("eu", "one")
+		id := g.tool("unit", "  workerPool: eu\n  vendor: {terragrunt: {terragruntVersion: ~0.98}}\n", unit)
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+		one.stop()
+		two := having("two", "0.98.9")
+		g.wantRun(g.confirms(id), "finished", "applied: 1 to create")
+		wantInOrder(t, g.log(id, "apply"), "roadbed: fetched Terragrunt 0.98.3 from "+g.url, "roadbed: terragrunt 0.98.3", "by terragrunt 0.98.3: apply")
+
+		id = g.tool("any", "  workerPool: eu\n  vendor: {terragrunt: {}}\n", unit)
+		g.wantRun(g.rests(id), "unconfirmed", "1 to create")
+		wantInOrder(t, g.log(id, "plan"), "by terragrunt 0.98.9: plan")
+		two.stop()
+		having("three", "0.99.0")
+		r := g.confirms(id)
+		if !strings.Contains(r.Reason, "this run was planned by terragrunt 0.98.9, and the pool has 0.99.0 by now; start a new run") {
+			t.Errorf("it is %s: %s", r.State, r.Reason)
+		}
+	})
+}

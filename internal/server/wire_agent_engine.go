@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"path/filepath"
@@ -65,6 +66,7 @@ func (a *agent) engineOf(ctx context.Context, l worker.Lease, tool string, log i
 	case !chosen:
 		return worker.Tool{}, err
 	}
+	refused(log, err)
 	t, own := a.engine.lend(ctx, tool, log)
 	if own != nil {
 		return t, fault.Errorf(fault.KindOf(own), "%s; the server gives none: %s", fault.Message(own), fault.Message(err))
@@ -100,11 +102,20 @@ func (a *agent) programOf(ctx context.Context, l worker.Lease, tool, name string
 	case err == nil, ctx.Err() != nil:
 		return p, err
 	}
+	refused(log, err)
 	own, ownErr := a.engine.bring(ctx, name, wanted, log)
 	if ownErr != nil {
 		return own, fault.Errorf(fault.KindOf(ownErr), "%s; the server gives none: %s", fault.Message(ownErr), fault.Message(err))
 	}
 	return own, nil
+}
+
+// refused tells of a program of the server's that was not taken, such as one with another checksum than it was told with: another
+// one is looked for elsewhere.
+func refused(log io.Writer, err error) {
+	if fault.Is(err, fault.Conflict) {
+		fmt.Fprintf(log, "roadbed: %s\n", fault.Message(err))
+	}
 }
 
 // givenEngine is the engine that the server has itself, of which it is asked anew after a while: it may have another one by then.

@@ -55,7 +55,7 @@ func (o Options) checkProviders() error {
 	for name, address := range map[string]string{"opentofu-releases": o.OpenTofuReleases, "terraform-releases": o.TerraformReleases,
 		"kubectl-releases": o.KubectlReleases, "terragrunt-releases": o.TerragruntReleases, "pulumi-releases": o.PulumiReleases} {
 		if address != "" && !strings.HasPrefix(address, "https://") {
-			return fault.Errorf(fault.Invalid, "%s: %q is not an address that begins with https://", name, address)
+			return fault.Errorf(fault.Invalid, "%s: it is not an address that begins with https://", name) // it may have a password
 		}
 	}
 	return nil

@@ -16,6 +16,12 @@ const asking = 10 * time.Second
 // Says gives the first line of what a program answers when it is asked for its version, such as "OpenTofu v1.12.6"; ""
 // when it does not tell.
 func Says(ctx context.Context, program string) string {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	return says(ctx, program)
+}
+
+func says(ctx context.Context, program string) string {
 	first, _, _ := strings.Cut(answer(ctx, program, "version"), "\n")
 	if len(first) > 100 {
 		return ""
@@ -25,8 +31,6 @@ func Says(ctx context.Context, program string) string {
 
 // answer gives what a program writes; "" where it fails.
 func answer(ctx context.Context, program string, words ...string) string {
-	ctx, cancel := context.WithTimeout(ctx, asking)
-	defer cancel()
 	c := exec.CommandContext(ctx, program, words...)
 	c.Dir = "/"
 	c.Env = []string{"HOME=/nonexistent", "PATH=/usr/bin:/bin", "CHECKPOINT_DISABLE=1", "PULUMI_SKIP_UPDATE_CHECK=true"}
@@ -51,6 +55,12 @@ var (
 // Is tells which program a file is, by what that says of itself; of kubectl, Terragrunt and Pulumi, which tell a version
 // alone, by the file's name.
 func Is(ctx context.Context, path string) (name, version string, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, asking)
+	defer cancel()
+	return is(ctx, path)
+}
+
+func is(ctx context.Context, path string) (name, version string, ok bool) {
 	var m []string
 	switch name = filepath.Base(path); name {
 	case Kubectl:
@@ -60,15 +70,21 @@ func Is(ctx context.Context, path string) (name, version string, ok bool) {
 	case Pulumi:
 		m = pulumiSays.FindStringSubmatch(answer(ctx, path, "version"))
 	default:
-		return Parse(Says(ctx, path))
+		return Parse(says(ctx, path))
 	}
 	if m == nil {
 		return "", "", false
 	}
-	if d := distributed.FindStringSubmatch(m[1]); d != nil && !unfinished.MatchString(m[1]) {
-		m[1] = d[1]
+	version = Plain(m[1])
+	return name, version, ValidVersion(version)
+}
+
+// Plain gives a version as a program of kubectl, Terragrunt or Pulumi tells it, without what a distributor has added to it.
+func Plain(version string) string {
+	if d := distributed.FindStringSubmatch(version); d != nil && !unfinished.MatchString(version) {
+		return d[1]
 	}
-	return name, m[1], ValidVersion(m[1])
+	return version
 }
 
 // mayBe tells whether a file may be a program, without asking it.
@@ -79,7 +95,8 @@ func mayBe(path, name string) bool {
 	return !IsTool(name)
 }
 
-// ask gives what a program of the machine is; it is asked again when its file has changed.
+// ask gives what a program of the machine is; it is asked again when its file has changed, or when it took too long: the machine
+// may have been busy.
 func (c *Cache) ask(ctx context.Context, path string) (Program, bool) {
 	info, err := os.Stat(path)
 	if path == "" || err != nil {
@@ -93,8 +110,14 @@ func (c *Cache) ask(ctx context.Context, path string) (Program, bool) {
 	if known {
 		return p, p.Name != ""
 	}
-	name, version, ok := Is(ctx, path)
-	if ctx.Err() != nil {
+	within, cancel := context.WithTimeout(ctx, c.patience)
+	defer cancel()
+	name, version, ok := is(within, path)
+	switch {
+	case ctx.Err() != nil:
+		return Program{}, false
+	case !ok && within.Err() != nil:
+		c.Log.Warn("a program does not tell its version in time", "path", path, "time", c.patience)
 		return Program{}, false
 	}
 	p = Program{}

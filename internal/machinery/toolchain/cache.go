@@ -2,8 +2,6 @@ package toolchain
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -68,6 +66,9 @@ type Cache struct {
 	found    map[string]Program // by path, of programs outside the folder
 	stamps   map[string]stamp   // of those
 	lists    map[string]list    // of available versions, by name
+	asking   map[string]*asked  // of whom the lists are being asked for, by name
+	bringing chan struct{}      // held by the one download at a time
+	patience time.Duration      // with a program that is asked for its version
 }
 
 // stamp is how a file looked.
@@ -85,7 +86,7 @@ func stampOf(info fs.FileInfo) stamp {
 	return s
 }
 
-// New gives the cache in a folder.
+// New gives the cache in a folder, in which it removes what was left half by processes that were killed.
 func New(o Options) *Cache {
 	if o.Room <= 0 {
 		o.Room = DefaultRoom
@@ -96,7 +97,12 @@ func New(o Options) *Cache {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Cache{Options: o, verified: map[string][]stamp{}, found: map[string]Program{}, stamps: map[string]stamp{}, lists: map[string]list{}}
+	c := &Cache{
+		Options: o, verified: map[string][]stamp{}, found: map[string]Program{}, stamps: map[string]stamp{}, lists: map[string]list{},
+		asking: map[string]*asked{}, bringing: make(chan struct{}, 1), patience: asking,
+	}
+	c.sweep()
+	return c
 }
 
 const recordFile = "record.json"
@@ -108,10 +114,15 @@ type record struct {
 	Kept   time.Time         `json:"kept"`
 	Listed string            `json:"listed,omitempty"` // what the maker's unsigned list said at the first download
 	Beside map[string]string `json:"beside,omitempty"` // of files that belong to it, by name: their SHA-256
+
+	Gone    bool `json:"gone,omitempty"`    // it was removed; what its maker said of it holds
+	Carried bool `json:"carried,omitempty"` // somebody has carried it here since
 }
 
 // same tells whether files are as a record has them.
-func (r record) same(o record) bool { return r.SHA256 == o.SHA256 && maps.Equal(r.Beside, o.Beside) }
+func (r record) same(o record) bool {
+	return !r.Gone && r.SHA256 == o.SHA256 && maps.Equal(r.Beside, o.Beside)
+}
 
 func (c *Cache) dir(name, version string) string { return filepath.Join(c.Dir, name, version) }
 
@@ -170,7 +181,7 @@ func (c *Cache) kept(name, version string) (Program, error) {
 		}
 	}
 	if r, err := c.record(name, version); err == nil {
-		p.Digest, p.From = r.SHA256, r.From
+		p.Digest, p.From = r.SHA256, r.from()
 	}
 	return p, nil
 }
@@ -226,7 +237,16 @@ func (c *Cache) record(name, version string) (r record, err error) {
 	if err == nil {
 		err = json.Unmarshal(data, &r)
 	}
+	r.From, _ = apart(r.From)
 	return r, err
+}
+
+// from gives from where a program that is there was downloaded; "" where somebody has carried it.
+func (r record) from() string {
+	if r.Gone || r.Carried {
+		return ""
+	}
+	return r.From
 }
 
 // Get gives a version of a program, which it downloads where it is not here and that is allowed. What it does is told
@@ -238,7 +258,7 @@ func (c *Cache) Get(ctx context.Context, name, version string, log io.Writer) (P
 	if p, ok := c.among(ctx, name, version); ok {
 		return p, nil
 	}
-	p, err := c.take(name, version)
+	p, err := c.take(ctx, name, version, log)
 	if err == nil || !errors.Is(err, fs.ErrNotExist) && !fault.Is(err, fault.Conflict) {
 		return p, err
 	}
@@ -307,7 +327,24 @@ func (c *Cache) may(name string) error {
 
 // take gives a program of the folder whose checksum is right. ErrNotExist when it is not there; one that was changed is
 // removed, which is Conflict.
-func (c *Cache) take(name, version string) (Program, error) {
+func (c *Cache) take(ctx context.Context, name, version string, log io.Writer) (Program, error) {
+	p, err := c.look(name, version, false)
+	if !errors.Is(err, errUnsure) {
+		return p, err
+	}
+	unlock, err := c.hold(ctx, name, version, log)
+	if err != nil {
+		return Program{}, err
+	}
+	defer unlock()
+	return c.look(name, version, true)
+}
+
+// errUnsure is of a program that has no record, or is not as its record says: another process may be at it.
+var errUnsure = errors.New("it may be replaced at this moment")
+
+// look is take; held where the caller holds the version, so that nobody else changes anything meanwhile.
+func (c *Cache) look(name, version string, held bool) (Program, error) {
 	p, err := c.kept(name, version)
 	if err != nil {
 		return p, err
@@ -320,7 +357,7 @@ func (c *Cache) take(name, version string) (Program, error) {
 	right := slices.Equal(c.verified[p.Path], now)
 	c.lock.Unlock()
 	if !right {
-		if p, err = c.verify(p); err != nil {
+		if p, err = c.verify(p, held); err != nil {
 			return p, err
 		}
 		c.lock.Lock()
@@ -331,20 +368,33 @@ func (c *Cache) take(name, version string) (Program, error) {
 	return p, nil
 }
 
-// verify compares a program with its record. One without, which somebody has carried here, gets it.
-func (c *Cache) verify(p Program) (Program, error) {
+// verify compares a program with its record. One without, which somebody has carried here, gets it. It changes nothing where
+// the version is not held.
+func (c *Cache) verify(p Program, held bool) (Program, error) {
 	is, err := p.hash()
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !held:
+		return p, errUnsure
+	case err != nil:
 		return p, fault.Errorf(fault.Unavailable, "read %s: %w", p.Path, err)
 	}
 	r, err := c.record(p.Name, p.Version)
 	switch {
+	case err == nil && r.same(is):
+		p.Digest, p.From = is.SHA256, r.from()
+		return p, nil
+	case !held:
+		return p, errUnsure
 	case errors.Is(err, fs.ErrNotExist):
 		p.Digest, is.Kept = is.SHA256, c.Now().UTC()
 		return p, c.note(p.Name, p.Version, is)
-	case err == nil && r.same(is):
-		p.Digest, p.From = is.SHA256, r.From
-		return p, nil
+	case err == nil && r.Gone && r.SHA256 == is.SHA256: // what was downloaded once, with whatever belongs to it
+		p.Digest, p.From = is.SHA256, ""
+		r.Gone, r.Carried, r.Beside = false, true, is.Beside
+		return p, c.note(p.Name, p.Version, r)
+	case err == nil && r.Gone:
+		return p, fault.Errorf(fault.Unavailable, "%s is not what was first downloaded as %s %s, on %s from %s: its SHA-256 is %s and was %s; when you know why, remove %s",
+			p.Path, Title(p.Name), p.Version, r.Kept.Format(time.DateOnly), r.From, is.SHA256, r.SHA256, filepath.Join(c.dir(p.Name, p.Version), recordFile))
 	}
 	changed := fmt.Sprintf("its SHA-256 is %s and was %s", is.SHA256, r.SHA256)
 	if is.SHA256 == r.SHA256 {
@@ -355,230 +405,4 @@ func (c *Cache) verify(p Program) (Program, error) {
 	}
 	c.Log.Error("a program was not as it was kept, and is removed", "path", p.Path, "is", is.SHA256, "was", r.SHA256)
 	return p, fault.Errorf(fault.Conflict, "%s was changed since it was kept (%s), and is removed", p.Path, changed)
-}
-
-// remove takes a version away. What its maker's unsigned list said of it stays known: see pinned.
-func (c *Cache) remove(name, version string) error {
-	dir := c.dir(name, version)
-	if r, err := c.record(name, version); err != nil || r.Listed == "" {
-		return os.RemoveAll(dir)
-	}
-	entries, err := os.ReadDir(dir)
-	for _, e := range entries {
-		if e.Name() != recordFile {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
-		}
-	}
-	return err
-}
-
-func (c *Cache) note(name, version string, r record) error {
-	data, err := json.Marshal(r)
-	if err != nil {
-		return err
-	}
-	return fault.Wrap(writeWhole(filepath.Join(c.dir(name, version), recordFile), data), "note the checksum of %s %s", Title(name), version)
-}
-
-// bring downloads a version, unless another does or did meanwhile.
-func (c *Cache) bring(ctx context.Context, name, version string, log io.Writer) (Program, error) {
-	unlock, err := c.hold(ctx, name, version, log)
-	if err != nil {
-		return Program{}, err
-	}
-	defer unlock()
-	if p, err := c.take(name, version); err == nil {
-		return p, nil
-	}
-	fmt.Fprintf(log, "roadbed: downloading %s %s\n", Title(name), version)
-	begun := c.Now()
-	b, err := c.download(ctx, name, version)
-	if err != nil {
-		return Program{}, err
-	}
-	p, err := c.keep(name, version, b)
-	if err == nil {
-		right := "its signature and checksum are right"
-		if b.listed != "" {
-			right = "its checksum is right"
-		}
-		fmt.Fprintf(log, "roadbed: downloaded %s %s from %s in %s; %s\n", Title(name), version, b.from, c.Now().Sub(begun).Round(100*time.Millisecond), right)
-	}
-	return p, err
-}
-
-// brought is a program that has come.
-type brought struct {
-	program []byte
-	beside  map[string][]byte // files that belong to it, by name
-	from    string
-	listed  string // the checksum of what was downloaded, by an unsigned list; "" where a key has signed it
-}
-
-// keep puts a program into the folder with the record of its checksum. Whoever calls it holds the version.
-func (c *Cache) keep(name, version string, b brought) (Program, error) {
-	temp, err := os.MkdirTemp(filepath.Join(c.Dir, name), ".part-*")
-	if err != nil {
-		return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
-	}
-	defer os.RemoveAll(temp)
-	note := record{SHA256: sumIn(b.program), From: b.from, Kept: c.Now().UTC(), Listed: b.listed}
-	if old, err := c.record(name, version); err == nil && old.Listed != "" && b.listed == "" { // it comes from a server
-		if old.SHA256 != note.SHA256 {
-			return Program{}, fault.Errorf(fault.Conflict, "the SHA-256 of %s %s, as it came from %s, is %s, and was %s when it was first downloaded here; it is not taken", Title(name), version, b.from, note.SHA256, old.SHA256)
-		}
-		note.Listed = old.Listed
-	}
-	for file, data := range b.beside {
-		if note.Beside == nil {
-			note.Beside = map[string]string{}
-		}
-		note.Beside[file] = sumIn(data)
-		if err := writeProgram(filepath.Join(temp, file), data); err != nil {
-			return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
-		}
-	}
-	r, err := json.Marshal(note)
-	if err == nil {
-		err = errors.Join(os.Chmod(temp, 0o755), writeWhole(filepath.Join(temp, recordFile), r), writeProgram(filepath.Join(temp, name), b.program))
-	}
-	dir := c.dir(name, version)
-	if err == nil {
-		err = os.RemoveAll(dir) // what is left there is no program
-	}
-	if err == nil {
-		err = os.Rename(temp, dir)
-	}
-	if err != nil {
-		return Program{}, fault.Errorf(fault.Unavailable, "keep %s %s: %w", Title(name), version, err)
-	}
-	c.Log.Info("keeps a program that was not here", "name", name, "version", version, "from", b.from, "sha256", note.SHA256)
-	c.prune(dir)
-	return c.take(name, version)
-}
-
-// hold makes sure that one alone brings a version.
-func (c *Cache) hold(ctx context.Context, name, version string, log io.Writer) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Join(c.Dir, name), 0o755); err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "make the folder of programs: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(c.Dir, name, "."+version+".lock"), os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "lock %s %s: %w", Title(name), version, err)
-	}
-	for told := false; ; told = true {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() {
-				_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) // a program that is being started may hold the file for a moment
-				f.Close()
-			}, nil
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			f.Close()
-			return nil, fault.Errorf(fault.Unavailable, "lock %s %s: %w", Title(name), version, err)
-		}
-		if !told {
-			fmt.Fprintf(log, "roadbed: waiting for %s %s, which is being downloaded\n", Title(name), version)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
-// prune removes what was downloaded and used longest ago until the rest fits, save one.
-func (c *Cache) prune(but string) {
-	type old struct {
-		dir  string
-		used time.Time
-		of   Program
-	}
-	var all []old
-	total := int64(0)
-	for _, name := range Names() {
-		entries, _ := os.ReadDir(filepath.Join(c.Dir, name))
-		for _, e := range entries {
-			if !ValidVersion(e.Name()) {
-				continue
-			}
-			p, err := c.kept(name, e.Name())
-			if err != nil || p.From == "" {
-				continue
-			}
-			dir := filepath.Dir(p.Path)
-			if info, err := os.Stat(dir); err == nil {
-				total += p.Size
-				all = append(all, old{dir, info.ModTime(), p})
-			}
-		}
-	}
-	slices.SortFunc(all, func(a, b old) int { return a.used.Compare(b.used) })
-	for _, o := range all {
-		if total <= c.Room {
-			return
-		}
-		if o.dir == but {
-			continue
-		}
-		if err := c.remove(o.of.Name, o.of.Version); err != nil { // a step that has it shown goes on
-			c.Log.Warn("remove a program that nobody has used for long", "dir", o.dir, "error", err)
-			continue
-		}
-		total -= o.of.Size
-	}
-}
-
-func sumIn(data []byte) string {
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:])
-}
-
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// writeWhole writes a file that is there whole or as it was.
-func writeWhole(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".part-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp.Name())
-	_, err = temp.Write(data)
-	if err == nil {
-		err = temp.Chmod(0o644)
-	}
-	if err = errors.Join(err, temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
-}
-
-// writeProgram writes one so that it is on the disk before it gets its name: the record beside it would tell otherwise.
-func writeProgram(path string, data []byte) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Chmod(0o755) // whatever the umask
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }

@@ -24,7 +24,7 @@ func (c *Cache) Here(ctx context.Context, name, version string) (Program, error)
 	if p, ok := c.among(ctx, name, version); ok {
 		return p, nil
 	}
-	p, err := c.take(name, version)
+	p, err := c.take(ctx, name, version, io.Discard)
 	if errors.Is(err, fs.ErrNotExist) || fault.Is(err, fault.Conflict) {
 		return Program{}, fault.Errorf(fault.NotFound, "%s %s is not here", Title(name), version)
 	}
@@ -65,9 +65,10 @@ func (c *Cache) Receive(ctx context.Context, name, version, from string, log io.
 		return Program{}, err
 	}
 	defer unlock()
-	if p, err := c.take(name, version); err == nil {
+	if p, err := c.look(name, version, true); err == nil {
 		return p, nil
 	}
+	from, _ = apart(from)
 	begun := c.Now()
 	ctx, stop := context.WithTimeout(ctx, complete)
 	defer stop()
@@ -76,32 +77,35 @@ func (c *Cache) Receive(ctx context.Context, name, version, from string, log io.
 		return Program{}, err
 	}
 	defer r.Body.Close()
-	program, err := io.ReadAll(io.LimitReader(r.Body, mostProgram+1))
-	switch {
-	case err != nil:
-		return Program{}, fault.Errorf(fault.Unavailable, "fetch %s %s from %s: %w", Title(name), version, from, err)
-	case len(program) > mostProgram:
-		return Program{}, fault.Errorf(fault.TooLarge, "%s %s, as %s gives it, has more than %d MiB", Title(name), version, from, mostProgram>>20)
-	}
-	sum := sha256.Sum256(program)
-	if got := hex.EncodeToString(sum[:]); got != r.Sum {
-		return Program{}, fault.Errorf(fault.Conflict, "the SHA-256 of %s %s, as it came from %s, is %s and not %s; it is not taken", Title(name), version, from, got, r.Sum)
-	}
-	p, err := c.keep(name, version, brought{program: program, from: from})
+	dir, err := c.part(name, version)
 	if err != nil {
 		return Program{}, err
 	}
-	n, v, ok := Is(ctx, p.Path)
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, name)
+	got, _, err := writeProgram(path, r.Body, mostProgram)
+	switch large := tooLarge(0); {
+	case errors.As(err, &large):
+		return Program{}, fault.Errorf(fault.TooLarge, "%s %s, as %s gives it: %w", Title(name), version, from, err)
+	case err != nil:
+		return Program{}, fault.Errorf(fault.Unavailable, "fetch %s %s from %s: %w", Title(name), version, from, err)
+	case got != r.Sum:
+		return Program{}, fault.Errorf(fault.Conflict, "the SHA-256 of %s %s, as it came from %s, is %s and not %s; it is not taken", Title(name), version, from, got, r.Sum)
+	}
+	n, v, ok := Is(ctx, path)
 	for range 5 { // a process that is being started may hold the file that was written a moment ago
 		if ok || ctx.Err() != nil {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
-		n, v, ok = Is(ctx, p.Path)
+		n, v, ok = Is(ctx, path)
 	}
 	if !ok || n != name || v != version {
-		err := os.RemoveAll(filepath.Dir(p.Path))
-		return Program{}, errors.Join(fault.Errorf(fault.Conflict, "what %s gives as %s %s calls itself %q on this machine; it is not taken", from, Title(name), version, strings.TrimSpace(n+" "+v)), err)
+		return Program{}, fault.Errorf(fault.Conflict, "what %s gives as %s %s calls itself %q on this machine; it is not taken", from, Title(name), version, strings.TrimSpace(n+" "+v))
+	}
+	p, err := c.keep(name, version, brought{dir: dir, sum: got, from: from})
+	if err != nil {
+		return Program{}, err
 	}
 	fmt.Fprintf(log, "roadbed: fetched %s %s from %s in %s; its checksum is right\n", Title(name), version, from, c.Now().Sub(begun).Round(100*time.Millisecond))
 	return p, nil

@@ -4,10 +4,8 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	_ "embed"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -53,74 +50,6 @@ const TerraformReleases = "https://releases.hashicorp.com"
 //go:embed hashicorp.asc
 var hashicorpKey string
 
-// How long a list of versions counts as the newest, and that it could not be read.
-const (
-	keptFor = time.Hour
-	awayFor = time.Minute
-)
-
-// list is what a releases' site has told last.
-type list struct {
-	From     string    `json:"from"`
-	At       time.Time `json:"at"`
-	Versions []string  `json:"versions"` // with a build for this platform, the newest first
-
-	tried time.Time // when it could not be read last
-	away  error
-}
-
-// Available gives the versions of a program that can be downloaded, the newest first. A list that is an hour old at most
-// is not asked for again; where the site is away, the last list counts. Unavailable where nothing may be downloaded, or there
-// is no list.
-func (c *Cache) Available(ctx context.Context, name string) ([]string, error) {
-	if err := c.may(name); err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "%w", err)
-	}
-	c.lock.Lock()
-	l, known := c.lists[name]
-	c.lock.Unlock()
-	file := filepath.Join(c.Dir, name, "versions.json")
-	if !known {
-		if data, err := provider.ReadBounded(file, mostList); err == nil {
-			known = json.Unmarshal(data, &l) == nil
-		}
-	}
-	from := c.site(name)
-	known = known && l.From == from && l.Versions != nil
-	if known && (c.Now().Sub(l.At) < keptFor || c.Now().Sub(l.tried) < awayFor) {
-		return l.Versions, nil
-	}
-	if l.away != nil && c.Now().Sub(l.tried) < awayFor {
-		return nil, l.away
-	}
-	ctx, stop := context.WithTimeout(ctx, listing)
-	defer stop()
-	versions, err := c.list(ctx, name)
-	if err != nil {
-		err = fault.Errorf(fault.Unavailable, "read which versions of %s there are at %s: %w", Title(name), from, err)
-		l.tried, l.away = c.Now(), err
-		c.remember(name, l)
-		if known {
-			c.Log.Warn("the list of a program's versions can't be read; the last one counts", "name", name, "from", from, "error", err)
-			return l.Versions, nil
-		}
-		return nil, err
-	}
-	Sort(versions)
-	l = list{From: from, At: c.Now().UTC(), Versions: versions}
-	c.remember(name, l)
-	if data, err := json.Marshal(l); err == nil && os.MkdirAll(filepath.Dir(file), 0o755) == nil {
-		_ = writeWhole(file, data) // it is asked for again
-	}
-	return versions, nil
-}
-
-func (c *Cache) remember(name string, l list) {
-	c.lock.Lock()
-	defer c.lock.Unlock()
-	c.lists[name] = l
-}
-
 // site gives from where a program is downloaded.
 func (c *Cache) site(name string) string {
 	if mirror := c.mirror(name); mirror != "" || name == Terraform {
@@ -129,9 +58,33 @@ func (c *Cache) site(name string) string {
 	return map[string]string{OpenTofu: "https://get.opentofu.org", Kubectl: kubectlReleases, Terragrunt: terragruntReleases, Pulumi: pulumiReleases}[name]
 }
 
-// mirror gives the address that an operator has named for a program; "" for none.
+// mirror gives the address that an operator has named for a program, without the name and password that may be in it; "" for
+// none.
 func (c *Cache) mirror(name string) string {
-	return strings.TrimSuffix(map[string]string{OpenTofu: c.OpenTofu, Terraform: c.Terraform, Kubectl: c.Kubectl, Terragrunt: c.Terragrunt, Pulumi: c.Pulumi}[name], "/")
+	address, _ := apart(c.named(name))
+	return strings.TrimSuffix(address, "/")
+}
+
+func (c *Cache) named(name string) string {
+	return map[string]string{OpenTofu: c.OpenTofu, Terraform: c.Terraform, Kubectl: c.Kubectl, Terragrunt: c.Terragrunt, Pulumi: c.Pulumi}[name]
+}
+
+// apart gives an address as it is told and kept, and what it has of a name and a password.
+func apart(address string) (string, *url.Userinfo) {
+	u, err := url.Parse(address)
+	switch {
+	case err == nil && u.User != nil:
+		user := u.User
+		u.User = nil
+		return u.String(), user
+	case err == nil:
+		return address, nil
+	}
+	scheme, rest, ok := strings.Cut(address, "://")
+	if !ok {
+		return address, nil
+	}
+	return scheme + "://" + rest[strings.LastIndex(rest, "@")+1:], nil
 }
 
 func (c *Cache) list(ctx context.Context, name string) ([]string, error) {
@@ -176,7 +129,11 @@ func (c *Cache) client(name string) *http.Client {
 	}
 	t.TLSClientConfig.MinVersion = max(t.TLSClientConfig.MinVersion, tls.VersionTLS12)
 	t.TLSHandshakeTimeout, t.ResponseHeaderTimeout = connecting, answering
-	client := &http.Client{Transport: bounded{t}}
+	mirror := bounded{Transport: t}
+	if u, err := url.Parse(c.named(name)); err == nil && u.User != nil {
+		mirror.of = u
+	}
+	client := &http.Client{Transport: mirror}
 	if IsTool(name) { // whose checksums nothing but TLS vouches for
 		client.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 			if r.URL.Scheme != "https" {
@@ -191,10 +148,19 @@ func (c *Cache) client(name string) *http.Client {
 	return client
 }
 
-// bounded ends answers that are larger than any release.
-type bounded struct{ *http.Transport }
+// bounded ends answers that are larger than any release. It tells a mirror the name and password of its address, which are in
+// no address besides: those are told and kept.
+type bounded struct {
+	*http.Transport
+	of *url.URL // nil for a mirror without
+}
 
 func (b bounded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if b.of != nil && r.URL.Scheme == b.of.Scheme && r.URL.Host == b.of.Host && r.Header.Get("Authorization") == "" {
+		password, _ := b.of.User.Password()
+		r = r.Clone(r.Context())
+		r.SetBasicAuth(b.of.User.Username(), password)
+	}
 	answer, err := b.Transport.RoundTrip(r)
 	if err == nil {
 		answer.Body = &cut{answer.Body, mostArchive}
@@ -215,22 +181,22 @@ func (c *cut) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// download gives a program whose checksum is that of a list which its maker has signed, or, where makers sign none, that its
-// maker's site tells.
-func (c *Cache) download(ctx context.Context, name, version string) (b brought, err error) {
+// download brings a program into a folder, whose checksum is that of a list which its maker has signed, or, where makers sign none,
+// that its maker's site tells.
+func (c *Cache) download(ctx context.Context, name, version, dir string) (b brought, err error) {
 	ctx, stop := context.WithTimeout(ctx, complete)
 	defer stop()
 	client := c.client(name)
 	defer client.CloseIdleConnections()
 	switch {
 	case IsTool(name):
-		b, err = c.downloadTool(ctx, client, name, version)
+		b, err = c.downloadTool(ctx, client, name, version, dir)
 	case name == Terraform:
-		b.program, err = c.downloadTerraform(ctx, client, version)
+		b.sum, err = c.downloadTerraform(ctx, client, version, dir)
 	default:
-		b.program, err = c.downloadOpenTofu(ctx, client, version)
+		b.sum, err = c.downloadOpenTofu(ctx, client, version, dir)
 	}
-	b.from = c.site(name)
+	b.from, b.dir = c.site(name), dir
 	if err != nil && IsTool(name) {
 		return b, fault.Errorf(fault.Unavailable, "download %s %s from %s: %w; without a network, %s", Title(name), version, b.from, err, c.carry(name, version))
 	}
@@ -243,8 +209,7 @@ func (c *Cache) download(ctx context.Context, name, version string) (b brought, 
 
 func (c *Cache) opentofu(client *http.Client) (tofudl.Downloader, error) {
 	from := []tofudl.ConfigOpt{tofudl.ConfigHTTPClient(client)}
-	if c.OpenTofu != "" {
-		base := strings.TrimSuffix(c.OpenTofu, "/")
+	if base := c.mirror(OpenTofu); base != "" {
 		from = append(from, tofudl.ConfigAPIURL(base+"/api.json"), tofudl.ConfigDownloadMirrorURLTemplate(base+"/v{{ .Version }}/{{ .Artifact }}"))
 	}
 	if c.OpenTofuKey != "" {
@@ -254,12 +219,17 @@ func (c *Cache) opentofu(client *http.Client) (tofudl.Downloader, error) {
 	return dl, fault.Wrap(err, "prepare the download of OpenTofu")
 }
 
-func (c *Cache) downloadOpenTofu(ctx context.Context, client *http.Client, version string) ([]byte, error) {
+func (c *Cache) downloadOpenTofu(ctx context.Context, client *http.Client, version, dir string) (sum string, err error) {
 	dl, err := c.opentofu(client)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	return dl.Download(ctx, tofudl.DownloadOptVersion(tofudl.Version(version)))
+	program, err := dl.Download(ctx, tofudl.DownloadOptVersion(tofudl.Version(version)))
+	if err != nil {
+		return "", err
+	}
+	sum, _, err = writeProgram(filepath.Join(dir, OpenTofu), bytes.NewReader(program), mostProgram)
+	return sum, err
 }
 
 // platform is this machine as archives are called.
@@ -290,36 +260,41 @@ func (c *Cache) listTerraform(ctx context.Context, client *http.Client) ([]strin
 	return out, nil
 }
 
-func (c *Cache) downloadTerraform(ctx context.Context, client *http.Client, version string) ([]byte, error) {
+func (c *Cache) downloadTerraform(ctx context.Context, client *http.Client, version, dir string) (sum string, err error) {
 	prefix := Terraform + "_" + version + "_"
 	sums, err := c.fetch(ctx, client, mostList, Terraform, version, prefix+"SHA256SUMS")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	signature, err := c.fetch(ctx, client, 1<<20, Terraform, version, prefix+"SHA256SUMS.sig")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	key := c.TerraformKey
 	if key == "" {
 		key = hashicorpKey
 	}
 	if err := signedBy(key, sums, signature); err != nil {
-		return nil, fmt.Errorf("the list of checksums is not signed by Terraform's maker: %w", err)
+		return "", fmt.Errorf("the list of checksums is not signed by Terraform's maker: %w", err)
 	}
 	archive := prefix + platform() + ".zip"
 	want, ok := sumOf(sums, archive)
 	if !ok {
-		return nil, fmt.Errorf("there is no %s among the checksums", archive)
+		return "", fmt.Errorf("there is no %s among the checksums", archive)
 	}
-	data, err := c.fetch(ctx, client, mostArchive, Terraform, version, archive)
+	address, err := url.JoinPath(c.site(Terraform), Terraform, version, archive)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != want {
-		return nil, fmt.Errorf("the SHA-256 of %s is %s; the signed list says %s", archive, hex.EncodeToString(sum[:]), want)
+	file := filepath.Join(dir, partly+"archive")
+	sum, _, err = fetchTo(ctx, client, address, file)
+	if err != nil {
+		return "", err
 	}
-	return programOf(data, Terraform)
+	if sum != want {
+		return "", fmt.Errorf("the SHA-256 of %s is %s; the signed list says %s", archive, sum, want)
+	}
+	return programOf(file, Terraform, dir)
 }
 
 // fetch reads what is below the address of Terraform's releases.
@@ -331,8 +306,8 @@ func (c *Cache) fetch(ctx context.Context, client *http.Client, most int64, part
 	return get(ctx, client, most, address)
 }
 
-// get reads what is at an address.
-func get(ctx context.Context, client *http.Client, most int64, address string) ([]byte, error) {
+// open asks for what is at an address.
+func open(ctx context.Context, client *http.Client, address string) (io.ReadCloser, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, err
@@ -341,15 +316,35 @@ func get(ctx context.Context, client *http.Client, most int64, address string) (
 	if err != nil {
 		return nil, err
 	}
-	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
+		answer.Body.Close()
 		return nil, refusal{address, answer.Status, answer.StatusCode}
 	}
-	data, err := io.ReadAll(io.LimitReader(answer.Body, most+1))
+	return answer.Body, nil
+}
+
+// get reads what is at an address.
+func get(ctx context.Context, client *http.Client, most int64, address string) ([]byte, error) {
+	body, err := open(ctx, client, address)
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, most+1))
 	if err == nil && int64(len(data)) > most {
 		err = fmt.Errorf("%s has more than %d bytes", address, most)
 	}
 	return data, err
+}
+
+// fetchTo writes what is at an address to a new file, and gives its SHA-256.
+func fetchTo(ctx context.Context, client *http.Client, address, file string) (sum string, size int64, err error) {
+	body, err := open(ctx, client, address)
+	if err != nil {
+		return "", 0, err
+	}
+	defer body.Close()
+	return writeProgram(file, body, mostArchive)
 }
 
 // refusal is an answer that is none.
@@ -393,25 +388,24 @@ func sumOf(sums []byte, file string) (string, bool) {
 	return "", false
 }
 
-// programOf takes the program out of an archive.
-func programOf(archive []byte, name string) ([]byte, error) {
-	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
+// programOf takes the program out of an archive, into a folder.
+func programOf(archive, name, dir string) (sum string, err error) {
+	z, err := zip.OpenReader(archive)
 	if err != nil {
-		return nil, fmt.Errorf("the archive can't be read: %w", err)
+		return "", fmt.Errorf("the archive can't be read: %w", err)
 	}
+	defer z.Close()
 	f, err := z.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("the archive has no %s: %w", name, err)
+		return "", fmt.Errorf("the archive has no %s: %w", name, err)
 	}
 	defer func() { _ = f.Close() }() // it was only read
-	program, err := io.ReadAll(io.LimitReader(f, mostProgram+1))
+	sum, size, err := writeProgram(filepath.Join(dir, name), f, mostProgram)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("the archive can't be read: %w", err)
-	case len(program) > mostProgram:
-		return nil, fmt.Errorf("the program has more than %d bytes", mostProgram)
-	case len(program) == 0:
-		return nil, errors.New("the program is empty")
+		return "", fmt.Errorf("take the program out of the archive: %w", err)
+	case size == 0:
+		return "", errors.New("the program is empty")
 	}
-	return program, nil
+	return sum, nil
 }

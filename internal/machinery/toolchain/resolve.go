@@ -28,11 +28,18 @@ func (c *Cache) Resolve(ctx context.Context, name string, w Wanted) (string, err
 	if v := w.Exact(); v != "" && IsTool(name) && c.may(name) == nil {
 		return v, nil
 	}
-	available, err := c.Available(ctx, name)
+	l, err := c.available(ctx, name)
+	available, away := l.Versions, l.away
 	if name == Kubectl && w.minor != "" && w.Newest(available) == "" && c.may(name) == nil { // an older one than the list has
-		if older := c.newestOf(ctx, w.minor); len(older) > 0 {
-			available, err = append(available, older...), nil
+		older, failed := c.newestOf(ctx, w.minor)
+		if len(older) > 0 {
+			available, err = slices.Concat(available, older), nil
+		} else if failed != nil {
+			away = failed
 		}
+	}
+	if ctx.Err() != nil { // nothing is known, and nobody waits for it
+		return "", ctx.Err()
 	}
 	if v := w.Newest(available); v != "" && (found == "" || Compare(v, found) > 0) {
 		return v, nil
@@ -50,6 +57,9 @@ func (c *Cache) Resolve(ctx context.Context, name string, w Wanted) (string, err
 	}
 	if err != nil {
 		return "", fault.Errorf(fault.Conflict, "%s; and %s; ask for one of these, or have it brought (docs/engines.md)", why, fault.Message(err))
+	}
+	if away != nil {
+		return "", fault.Errorf(fault.Conflict, "%s; to be downloaded are %s, as far as is known: %s", why, some(available), fault.Message(away))
 	}
 	return "", fault.Errorf(fault.Conflict, "%s; to be downloaded are %s", why, some(available))
 }

@@ -2,7 +2,6 @@ package toolchain
 
 import (
 	"archive/tar"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -11,7 +10,9 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
@@ -45,7 +46,7 @@ const (
 	releaseList = "releases.json" // of a mirror
 )
 
-// listTool gives the versions of a program that its maker's site tells of.
+// listTool gives the versions of a program that its maker's site tells of; with an error those that it told of before that.
 func (c *Cache) listTool(ctx context.Context, client *http.Client, name string) ([]string, error) {
 	mirror := c.mirror(name)
 	switch {
@@ -65,13 +66,10 @@ func (c *Cache) listTool(ctx context.Context, client *http.Client, name string) 
 		return nil, err
 	}
 	all, err := listReleases(ctx, client, list, pages)
-	if err != nil { // the newest is known, and whoever wants another writes it in full
-		c.Log.Warn("the list of a program's versions can't be read; its newest is known", "name", name, "from", list, "error", err)
-	}
 	if !slices.Contains(all, latest) {
 		all = append(all, latest)
 	}
-	return all, nil
+	return all, err
 }
 
 // listKubectl gives the newest patch of the newest minor versions: there is no list of all.
@@ -92,41 +90,51 @@ func (c *Cache) listKubectl(ctx context.Context, client *http.Client) ([]string,
 			continue
 		}
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		all = append(all, v)
 	}
 	return all, nil
 }
 
-// newestOf gives the newest patch of a minor version of kubectl; none where that is not known. What the site has said counts for
-// an hour, and of so many minor versions that nobody fills the memory.
-func (c *Cache) newestOf(ctx context.Context, minor string) []string {
-	key := Kubectl + " " + minor
+// newestOf gives the newest patch of a minor version of kubectl; none where there is none. What the site has said counts for
+// an hour, and of so many minor versions that nobody fills the memory. Where the site has just failed, for whatever version, it is
+// not asked again.
+func (c *Cache) newestOf(ctx context.Context, minor string) ([]string, error) {
 	c.lock.Lock()
-	l, known := c.lists[key]
-	full := len(c.lists) >= mostLists
+	failed := c.lists[Kubectl]
+	if c.Now().Sub(failed.tried) >= awayFor {
+		failed = c.lists[kubectlMinors]
+	}
+	away := failed.away
+	if c.Now().Sub(failed.tried) >= awayFor {
+		away = nil
+	}
 	c.lock.Unlock()
-	switch {
-	case known && c.Now().Sub(l.At) < keptFor, known && c.Now().Sub(l.tried) < awayFor, !known && full:
-		return l.Versions
+	l, err := c.listed(ctx, kubectlMinors+minor, away, func(ctx context.Context, last list) list {
+		client := c.client(Kubectl)
+		defer client.CloseIdleConnections()
+		v, err := wordAt(ctx, client, c.site(Kubectl)+"/stable-"+minor+".txt")
+		switch {
+		case err == nil:
+			return list{At: c.Now(), Versions: []string{v}}
+		case errors.Is(err, fs.ErrNotExist):
+			return list{At: c.Now()}
+		}
+		l := list{At: last.At, Versions: last.Versions, tried: c.Now(), away: fault.Errorf(fault.Unavailable, "read which versions of kubectl %s there are at %s: %w", minor, c.site(Kubectl), err)}
+		c.lock.Lock()
+		c.lists[kubectlMinors] = list{tried: l.tried, away: l.away}
+		c.lock.Unlock()
+		return l
+	})
+	if err == nil && len(l.Versions) == 0 {
+		err = l.away
 	}
-	ctx, stop := context.WithTimeout(ctx, listing)
-	defer stop()
-	client := c.client(Kubectl)
-	defer client.CloseIdleConnections()
-	v, err := wordAt(ctx, client, c.site(Kubectl)+"/stable-"+minor+".txt")
-	switch {
-	case err == nil:
-		l = list{At: c.Now(), Versions: []string{v}}
-	case errors.Is(err, fs.ErrNotExist):
-		l = list{At: c.Now()}
-	default:
-		l.tried = c.Now()
-	}
-	c.remember(key, l)
-	return l.Versions
+	return l.Versions, err
 }
+
+// kubectlMinors is how the names of lists of one minor version begin, and the name of the last of these that failed.
+const kubectlMinors = Kubectl + " "
 
 // wordAt reads a version at an address. ErrNotExist where there is nothing.
 func wordAt(ctx context.Context, client *http.Client, address string) (string, error) {
@@ -142,7 +150,7 @@ func wordAt(ctx context.Context, client *http.Client, address string) (string, e
 }
 
 // listReleases reads a list as GitHub gives it, page by page where there are pages. What is a draft is left out, and what
-// comes before a release, which nobody gets who does not write it in full.
+// comes before a release, which nobody gets who does not write it in full. With an error it gives what it has read before.
 func listReleases(ctx context.Context, client *http.Client, address, pages string) ([]string, error) {
 	var all []string
 	for page := 1; page <= mostPages; page++ {
@@ -152,7 +160,7 @@ func listReleases(ctx context.Context, client *http.Client, address, pages strin
 		}
 		data, err := get(ctx, client, mostList, at)
 		if err != nil {
-			return nil, err
+			return all, err
 		}
 		var releases []struct {
 			Tag        string `json:"tag_name"`
@@ -160,7 +168,7 @@ func listReleases(ctx context.Context, client *http.Client, address, pages strin
 			Prerelease bool
 		}
 		if err := json.Unmarshal(data, &releases); err != nil {
-			return nil, fmt.Errorf("%s is no list of releases: %w", at, err)
+			return all, fmt.Errorf("%s is no list of releases: %w", at, err)
 		}
 		for _, r := range releases {
 			if v := strings.TrimPrefix(r.Tag, "v"); ValidVersion(v) && !r.Draft && !r.Prerelease && !slices.Contains(all, v) {
@@ -175,10 +183,9 @@ func listReleases(ctx context.Context, client *http.Client, address, pages strin
 }
 
 // downloadTool gives a program whose checksum is what its maker's site tells now, and what it told at the first download.
-func (c *Cache) downloadTool(ctx context.Context, client *http.Client, name, version string) (b brought, err error) {
+func (c *Cache) downloadTool(ctx context.Context, client *http.Client, name, version, dir string) (b brought, err error) {
 	base, mirror := c.site(name), c.mirror(name)
 	var file, sums, what string // addresses, and what the list of checksums calls the file
-	most := int64(mostArchive)
 	switch name {
 	case Kubectl:
 		file = fmt.Sprintf("%s/v%s/bin/%s/%s/kubectl", base, version, runtime.GOOS, runtime.GOARCH)
@@ -212,20 +219,28 @@ func (c *Cache) downloadTool(ctx context.Context, client *http.Client, name, ver
 	if err := c.pinned(name, version, b.listed); err != nil {
 		return b, err
 	}
-	data, err := get(ctx, client, most, file)
+	to := filepath.Join(dir, name)
+	if name == Pulumi {
+		to = filepath.Join(dir, partly+"archive")
+	}
+	sum, size, err := fetchTo(ctx, client, file, to)
+	switch {
+	case err != nil:
+		return b, err
+	case sum != b.listed:
+		return b, fmt.Errorf("the SHA-256 of %s is %s; %s says %s", path.Base(file), sum, sums, b.listed)
+	case size == 0:
+		return b, errors.New("the program is empty")
+	case name != Pulumi:
+		b.sum = sum
+		return b, nil
+	}
+	archive, err := os.Open(to)
 	if err != nil {
 		return b, err
 	}
-	if sum := sumIn(data); sum != b.listed {
-		return b, fmt.Errorf("the SHA-256 of %s is %s; %s says %s", path.Base(file), sum, sums, b.listed)
-	}
-	if name == Pulumi {
-		b.program, b.beside, err = pulumiOf(data)
-		return b, err
-	}
-	if b.program = data; len(data) == 0 {
-		err = errors.New("the program is empty")
-	}
+	defer archive.Close()
+	b.sum, b.beside, err = pulumiOf(archive, dir)
 	return b, err
 }
 
@@ -245,42 +260,44 @@ func (c *Cache) pinned(name, version, listed string) error {
 		listed, r.Listed, r.Kept.Format("2006-01-02"), r.From, path.Join(c.dir(name, version), recordFile))
 }
 
-// pulumiOf takes Pulumi's programs out of its archive: pulumi, and the pulumi-* that it runs, which are looked for beside it.
-func pulumiOf(archive []byte) (program []byte, beside map[string][]byte, err error) {
-	z, err := gzip.NewReader(bytes.NewReader(archive))
+// pulumiOf takes Pulumi's programs out of its archive, into a folder: pulumi, and the pulumi-* that it runs, which are looked for
+// beside it. It gives their checksums.
+func pulumiOf(archive io.Reader, into string) (program string, beside map[string]string, err error) {
+	z, err := gzip.NewReader(archive)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the archive can't be read: %w", err)
+		return "", nil, fmt.Errorf("the archive can't be read: %w", err)
 	}
-	beside, left := map[string][]byte{}, int64(mostProgram)
+	beside, left := map[string]string{}, int64(mostProgram)
 	for files := tar.NewReader(z); ; {
 		h, err := files.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("the archive can't be read: %w", err)
+			return "", nil, fmt.Errorf("the archive can't be read: %w", err)
 		}
 		dir, name := path.Split(path.Clean(h.Name))
 		if h.Typeflag != tar.TypeReg || dir != Pulumi+"/" || name != Pulumi && !pulumiFile.MatchString(name) {
 			continue
 		}
-		data, err := io.ReadAll(io.LimitReader(files, left+1))
-		left -= int64(len(data))
+		if len(beside) >= mostFiles {
+			return "", nil, fmt.Errorf("the archive has more than %d programs", mostFiles)
+		}
+		sum, size, err := writeProgram(filepath.Join(into, name), files, left)
+		left -= size
 		switch {
-		case err != nil:
-			return nil, nil, fmt.Errorf("the archive can't be read: %w", err)
 		case left < 0:
-			return nil, nil, fmt.Errorf("its programs have more than %d bytes", mostProgram)
-		case len(beside) >= mostFiles:
-			return nil, nil, fmt.Errorf("the archive has more than %d programs", mostFiles)
-		case name == Pulumi:
-			program = data
-		default:
-			beside[name] = data
+			return "", nil, fmt.Errorf("its programs have more than %d bytes", mostProgram)
+		case err != nil:
+			return "", nil, fmt.Errorf("the archive can't be read: %w", err)
+		case name != Pulumi:
+			beside[name] = sum
+		case size > 0:
+			program = sum
 		}
 	}
-	if len(program) == 0 {
-		return nil, nil, fmt.Errorf("the archive has no %s/%s", Pulumi, Pulumi)
+	if program == "" {
+		return "", nil, fmt.Errorf("the archive has no %s/%s", Pulumi, Pulumi)
 	}
 	return program, beside, nil
 }

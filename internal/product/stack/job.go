@@ -228,6 +228,7 @@ type made struct {
 	links  string // providers that are linked to; see linking
 	init   *Init  // of the plan before; nil for none
 	engine string // as it calls itself; "" when it is not known
+	tool   string // the version of the vendor's program; "" when it is not known
 	held   string // digest of what the platform keeps for the tool; "" for nothing
 	delete string // digest of what is deleted besides, by what was judged; "" for nothing
 	lock   string // digest; "" for none
@@ -237,7 +238,7 @@ func madeBy(plan *run.Step) made {
 	said := func(output string) string { return strings.TrimSpace(plan.Result.Outputs[output]) }
 	m := made{
 		plan: plan.Result.Artifacts["plan"].Digest, alone: said(outputAlone) == "yes" && said(outputAfresh) == "",
-		engine: said(OutputEngine), lock: plan.Result.Artifacts[outputLock].Digest,
+		engine: said(OutputEngine), tool: said(toolSaid.Name), lock: plan.Result.Artifacts[outputLock].Digest,
 	}
 	if m.alone {
 		m.links = said(outputLinks)

@@ -197,14 +197,14 @@ func (kubernetesTool) job(r *run.Run, in Input, script string) worker.Job {
 		all, outputs = "yes", ""
 	}
 	return toolJob(r, in, ToolKubectl, script, map[string]string{
-		"ROADBED_NAMESPACE": in.Vendor.Kubernetes.Namespace, "ROADBED_TOOL_VERSION": in.toolVersion(),
+		"ROADBED_NAMESPACE": in.Vendor.Kubernetes.Namespace, "ROADBED_TOOL_VERSION": in.toolVersion(), "ROADBED_TOOL_PLANNED": in.planned,
 		"ROADBED_LABEL": labelOfStack + "=" + labelValue(in.Stack), "ROADBED_ALL_GOES": all, "ROADBED_OUTPUTS": outputs,
 	})
 }
 
 func (t kubernetesTool) planStep(r *run.Run, in Input, _ made, n int) run.Step {
 	job := t.job(r, in, in.Given.laid(parts{begin: kubernetesBegin, do: kubernetesRender}, atBeforePlan, atAfterPlan))
-	job.Outputs = append([]worker.Output{{Name: "plan", Path: "/work/plan.bin", Kind: worker.OutputFile, MaxBytes: 64 << 20}},
+	job.Outputs = append([]worker.Output{toolSaid, {Name: "plan", Path: "/work/plan.bin", Kind: worker.OutputFile, MaxBytes: 64 << 20}},
 		in.Given.toolOutputs(atBeforeInit, atAfterInit, atBeforePlan, atAfterPlan)...)
 	return run.Step{Key: stepKey("plan", n), Title: "Build the manifests", Group: "plan", Pool: in.Pool, Job: job}
 }

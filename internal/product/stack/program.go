@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/roadbed-dev/roadbed/internal/machinery/toolchain"
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 )
 
@@ -41,6 +42,28 @@ func ParseProgram(tool string) (name string, wanted toolchain.Wanted, ok bool) {
 	}
 	wanted, err := toolchain.ParseFor(name, text)
 	return name, wanted, err == nil
+}
+
+// toolSaid is where a step that plans says which version of the vendor's program it has.
+var toolSaid = worker.Output{Name: "tool", Path: "/work/tool-is", Kind: worker.OutputText, MaxBytes: 200, Optional: true}
+
+// plannedBy holds the steps after a plan to the version of the vendor's program that it was made with. Where the run was given no
+// version, as on agents, which find theirs by what was asked, that very version is asked for; where nothing was asked, a machine
+// with another one stops.
+func (in Input) plannedBy(m made) Input {
+	c := in.Given.Tool
+	version := toolchain.Plain(m.tool)
+	if c.Name == "" || c.Version != "" || !toolchain.ValidVersion(version) {
+		return in
+	}
+	wanted, err := toolchain.ParseFor(c.Name, c.Wanted)
+	if err != nil || !wanted.Any() && !wanted.Allows(version) { // a hook may have written anything
+		return in
+	}
+	if in.planned = version; !wanted.Any() {
+		in.Given.Tool.Version = version
+	}
+	return in
 }
 
 // toolVersion gives the version that a step holds the vendor's program to. On agents whoever lends it does.

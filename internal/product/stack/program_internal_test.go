@@ -1,8 +1,12 @@
 package stack
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/roadbed-dev/roadbed/internal/machinery/worker"
 )
 
 // TestWhichVersionOfAVendorsProgram has the machine's own taken where it will do, else what there is besides.
@@ -53,6 +57,45 @@ func TestWhichVersionOfAVendorsProgram(t *testing.T) {
 	for _, bad := range []string{"engine", "engine:tofu@1.0.0", "tofu@1.9.0", "kubectl@../x", "kubectl@newest", "sh@1.0.0", ""} {
 		if name, _, ok := ParseProgram(bad); ok {
 			t.Errorf("%q is %s", bad, name)
+		}
+	}
+}
+
+// TestStepsAfterAPlanHaveItsProgram: what was chosen nowhere, as on agents, is asked for as the plan had it, if it is one that will do.
+func TestStepsAfterAPlanHaveItsProgram(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ version, wanted, said, tool, planned string }{
+		{"", "~1.31", "1.31.4", "kubectl@1.31.4", "1.31.4"},
+		{"", "latest", "1.37.1+k3s1", "kubectl@1.37.1", "1.37.1"},
+		{"", "~1.31", "6.6.6", "kubectl@~1.31", ""}, // which a hook has written
+		{"", "~1.31", "../../x", "kubectl@~1.31", ""},
+		{"", "~1.31", "", "kubectl@~1.31", ""},
+		{"", "", "1.32.4", "kubectl", "1.32.4"}, // whose machine has another one stops
+		{"1.31.14", "~1.31", "1.31.14", "kubectl@1.31.14", ""},
+	} {
+		r, in := vendorRun(Vendor{Kubernetes: &Kubernetes{KubectlVersion: c.wanted}})
+		in.Given.Tool = EngineChoice{Name: ToolKubectl, Version: c.version, Wanted: c.wanted}
+		m := made{plan: "sha256:p", tool: c.said}
+		plan, after := in.tool().planStep(r, in, made{}, 1), in.plannedBy(m)
+		for _, job := range []*struct{ tools, env string }{
+			{after.tool().applyStep(r, after, m, 1).Job.Tools[0], after.tool().applyStep(r, after, m, 1).Job.Env["ROADBED_TOOL_PLANNED"]},
+			{after.tool().showStep(r, after, m, 1).Job.Tools[0], after.tool().showStep(r, after, m, 1).Job.Env["ROADBED_TOOL_PLANNED"]},
+		} {
+			if job.tools != c.tool || job.env != c.planned {
+				t.Errorf("%+v: it has %s, planned by %q", c, job.tools, job.env)
+			}
+		}
+		if plan.Job.Env["ROADBED_TOOL_PLANNED"] != "" || !slices.ContainsFunc(plan.Job.Outputs, func(o worker.Output) bool { return o.Name == toolSaid.Name }) {
+			t.Errorf("%+v: the plan has %v, and tells %v", c, plan.Job.Env, plan.Job.Outputs)
+		}
+	}
+	if _, in := vendorRun(Vendor{Kubernetes: &Kubernetes{}}); in.plannedBy(made{tool: "1.2.3"}).planned != "" { // where nobody keeps programs
+		t.Error("a program is held to that was not chosen")
+	}
+	for is, want := range map[string]string{"1.32.4": "", "1.32.4+k3s1": "", "1.32.4-eks-1": "", "1.32.40": "1.32.40 by now", "1.33.0": "this run was planned by kubectl 1.32.4, and the pool has 1.33.0 by now; start a new run", "": "has one that does not tell"} {
+		why, _, code := sh(t, "set -eu\n"+failing+"is='"+is+"'\n"+wantVersion("kubectl"), os.Getenv("PATH"), nil, "ROADBED_TOOL_PLANNED=1.32.4", "ROADBED_TOOL_VERSION=")
+		if (code == 96) != (want != "") || !strings.Contains(why, want) {
+			t.Errorf("of %q: %d, %s", is, code, why)
 		}
 	}
 }

@@ -127,7 +127,9 @@ func (pulumiTool) job(r *run.Run, in Input, m made, script string) worker.Job {
 	if in.Type == Destroy {
 		all = "yes"
 	}
-	job := toolJob(r, in, ToolPulumi, script, map[string]string{"ROADBED_TOOL_VERSION": in.toolVersion(), "ROADBED_PULUMI_STACK": v.stack(), "ROADBED_LOGIN": v.LoginURL, "ROADBED_ALL_GOES": all})
+	job := toolJob(r, in, ToolPulumi, script, map[string]string{
+		"ROADBED_TOOL_VERSION": in.toolVersion(), "ROADBED_TOOL_PLANNED": in.planned, "ROADBED_PULUMI_STACK": v.stack(), "ROADBED_LOGIN": v.LoginURL, "ROADBED_ALL_GOES": all,
+	})
 	if m.held != "" {
 		m.file(&job, path.Join(aside, "held.json"), m.held)
 	}
@@ -218,6 +220,7 @@ func byPath(at string, v any, depth int) (all []string, ok bool) {
 func (t pulumiTool) planStep(r *run.Run, in Input, m made, n int) run.Step {
 	job := t.job(r, in, m, in.Given.laid(parts{begin: pulumiBegin, initialize: in.configured(), do: pulumiPreview}, atBeforePlan, atAfterPlan))
 	job.Outputs = append([]worker.Output{
+		toolSaid,
 		{Name: "plan", Path: "/work/plan.bin", Kind: worker.OutputFile, MaxBytes: 256 << 20},
 		{Name: outputLock, Path: "/work/engine/salted", Kind: worker.OutputFile, MaxBytes: 16 << 20, Optional: true},
 	},

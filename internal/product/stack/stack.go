@@ -114,6 +114,8 @@ type Input struct {
 	OIDC        OIDC    `json:"oidc,omitzero"`
 
 	External []string `json:"external,omitempty"` // names for which it waits outside before it begins
+
+	planned string // the version of the vendor's program by which the plan was made; see plannedBy
 }
 
 // authors gives who can't approve a run alone: who began it, and whose changes it applies.
@@ -285,7 +287,8 @@ func advance(v *run.View) error {
 	case pending:
 		return afterPending(v, in)
 	case confirmed:
-		v.Add(saving(takeMade(v, n, in.tool().applyStep(v.Run, withInputs(v, in, n), madeIn(v, n), n))))
+		m := madeIn(v, n)
+		v.Add(saving(takeMade(v, n, in.tool().applyStep(v.Run, withInputs(v, in.plannedBy(m), n), m, n))))
 		return v.To(applying, "")
 	case applying:
 		return afterApply(v, in, n)
@@ -309,7 +312,8 @@ func afterPlan(v *run.View, in Input, n int) error {
 	show := v.Step(stepKey("show", n))
 	var how *run.Step
 	if show == nil && planRead(step) == nil {
-		how = in.tool().showStep(v.Run, withInputs(v, in, n), madeIn(v, n), n)
+		m := madeIn(v, n)
+		how = in.tool().showStep(v.Run, withInputs(v, in.plannedBy(m), n), m, n)
 	}
 	switch {
 	case how != nil:

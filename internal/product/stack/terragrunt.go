@@ -33,14 +33,16 @@ func (terragruntTool) by(in Input, step run.Step, title string) run.Step {
 	script := &job.Argv[len(job.Argv)-1]
 	*script = strings.Replace(*script, begin, begin+terragruntBegin, 1)
 	job.Tools = append(job.Tools, in.Given.Tool.program(ToolTerragrunt))
-	job.Env["ROADBED_TOOL_VERSION"] = in.toolVersion()
+	job.Env["ROADBED_TOOL_VERSION"], job.Env["ROADBED_TOOL_PLANNED"] = in.toolVersion(), in.planned
 	job.Outputs = telling(job.Outputs)
 	step.Title = title
 	return step
 }
 
 func (t terragruntTool) planStep(r *run.Run, in Input, _ made, n int) run.Step {
-	return t.by(in, planStep(r, in, n), "Plan by Terragrunt")
+	step := t.by(in, planStep(r, in, n), "Plan by Terragrunt")
+	step.Job.Outputs = append(step.Job.Outputs, toolSaid)
+	return step
 }
 
 // lockedOnly prepares an engine for the providers of a lock file, and for nothing else.

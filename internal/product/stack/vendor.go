@@ -195,13 +195,22 @@ func (g Given) laid(p parts, before, after string) string {
 // wantVersion has a program be of the version that was chosen for the run, and of what a distributor makes of that.
 func wantVersion(program string) string {
 	return `
+if [ -n "${ROADBED_TOOL_PLANNED:-}" ]; then
+  case $is in
+  "$ROADBED_TOOL_PLANNED" | "$ROADBED_TOOL_PLANNED"-* | "$ROADBED_TOOL_PLANNED"+*) ;;
+  *) roadbed_fail 96 "this run was planned by ` + program + ` $ROADBED_TOOL_PLANNED, and the pool has ${is:-one that does not tell} by now; start a new run" ;;
+  esac
+fi
 if [ -n "$ROADBED_TOOL_VERSION" ]; then
   case $is in
   "$ROADBED_TOOL_VERSION" | "$ROADBED_TOOL_VERSION".* | "$ROADBED_TOOL_VERSION"-* | "$ROADBED_TOOL_VERSION"+*) ;;
   *) roadbed_fail 92 "this stack asks for ` + program + ` $ROADBED_TOOL_VERSION, and this pool has ${is:-one that does not tell}; start a new run, or change the version in spec.vendor" ;;
   esac
 fi
-[ -z "$is" ] || echo "roadbed: ` + program + ` $is"
+if [ -n "$is" ]; then
+  echo "roadbed: ` + program + ` $is"
+  printf '%.100s' "$is" > "$ROADBED_WORK/tool-is"
+fi
 `
 }
 
