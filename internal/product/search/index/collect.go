@@ -2,8 +2,10 @@ package index
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // collector keeps the best of what is found, and counts.
@@ -14,6 +16,14 @@ type collector struct {
 	matching int
 	ins      [ins]int
 	counts   [facets]map[string]int
+}
+
+func newCollector(q Query) *collector {
+	c := &collector{Query: q}
+	for f := range c.counts {
+		c.counts[f] = map[string]int{}
+	}
+	return c
 }
 
 // perPart is what a collector knows of a segment.
@@ -50,29 +60,64 @@ func (c *collector) prepare(p *part) *perPart {
 // blockSize is how many things are looked at together: column by column, so that each stays in the processor's cache.
 const blockSize = 2048
 
-// take looks at what was found in a segment, in order, and leaves its scores at nothing.
+// take looks at what was found in a segment, and leaves its scores at nothing.
 func (c *collector) take(p *part, s *scratch, everything bool) {
-	k := c.prepare(p)
+	n := uint32(p.size())
 	switch {
-	case everything:
-		for doc := range uint32(p.size()) {
-			s.block = append(s.block, doc)
-			c.full(p, k, s)
-		}
-	case s.dense || len(s.found) > p.size()/16:
-		for doc, score := range s.total {
-			if score > 0 {
-				s.block = append(s.block, uint32(doc))
-				c.full(p, k, s)
-			}
-		}
-	default:
+	case !everything && !s.dense && len(s.found) <= p.size()/16:
 		slices.Sort(s.found)
+		k := c.prepare(p)
 		for _, doc := range s.found {
-			s.block = append(s.block, doc)
-			c.full(p, k, s)
+			c.one(p, k, s, doc)
+		}
+		c.done(p, k, s)
+	case p.size() >= s.beside/2 && runtime.GOMAXPROCS(0) > 1:
+		c.takeByTwo(p, s, everything)
+	default:
+		c.scan(p, s, everything, 0, n)
+	}
+}
+
+// takeByTwo has the second half of the things looked at beside the first.
+func (c *collector) takeByTwo(p *part, s *scratch, everything bool) {
+	n := uint32(p.size())
+	if s.second == nil {
+		s.second = &scratch{}
+	}
+	s.second.total = s.total
+	other := newCollector(c.Query)
+	var failed any
+	var beside sync.WaitGroup
+	beside.Go(func() {
+		defer func() { failed = recover() }()
+		other.scan(p, s.second, everything, n/2, n)
+	})
+	c.scan(p, s, everything, 0, n/2)
+	beside.Wait()
+	if failed != nil {
+		panic(failed)
+	}
+	c.add(other)
+}
+
+// scan looks at the things of a segment from one to another that have a score, or at each.
+func (c *collector) scan(p *part, s *scratch, everything bool, from, to uint32) {
+	k := c.prepare(p)
+	for doc := from; doc < to; doc++ {
+		if everything || s.total[doc] > 0 {
+			c.one(p, k, s, doc)
 		}
 	}
+	c.done(p, k, s)
+}
+
+func (c *collector) one(p *part, k *perPart, s *scratch, doc uint32) {
+	if s.block = append(s.block, doc); len(s.block) == blockSize {
+		c.flush(p, k, s)
+	}
+}
+
+func (c *collector) done(p *part, k *perPart, s *scratch) {
 	c.flush(p, k, s)
 	for f := range facets {
 		for i, n := range k.counts[f] {
@@ -83,10 +128,21 @@ func (c *collector) take(p *part, s *scratch, everything bool) {
 	}
 }
 
-func (c *collector) full(p *part, k *perPart, s *scratch) {
-	if len(s.block) == blockSize {
-		c.flush(p, k, s)
+// add takes over what another one has found of other things.
+func (c *collector) add(other *collector) {
+	c.total += other.total
+	c.matching += other.matching
+	for in, n := range other.ins {
+		c.ins[in] += n
 	}
+	for f := range facets {
+		for value, n := range other.counts[f] {
+			c.counts[f][value] += n
+		}
+	}
+	c.best = append(c.best, other.best...)
+	slices.SortFunc(c.best, func(a, b Hit) int { return compareHits(b.Position, a.Position) })
+	c.best = c.best[max(0, len(c.best)-c.Limit-1):]
 }
 
 // flush looks at the things of a block.
@@ -105,7 +161,9 @@ func (c *collector) flush(p *part, k *perPart, s *scratch) {
 	}
 	c.total += len(docs)
 	for _, doc := range docs {
-		c.offer(p, k, doc, p.in[doc], int(s.total[doc])+int(p.weight[doc]))
+		if score, in := int(s.total[doc])+int(p.weight[doc]), p.in[doc]; score > k.lost || in == Runs {
+			c.offer(p, k, doc, in, score)
+		}
 	}
 	for _, doc := range s.block {
 		s.total[doc] = 0
@@ -183,7 +241,7 @@ func (c *collector) narrows() bool {
 
 // offer keeps a thing if it is among the best so far: one more than wanted, so that it is known whether there is more.
 func (c *collector) offer(p *part, k *perPart, doc uint32, in In, score int) {
-	if score <= k.lost && in != Runs || c.After != nil && score > c.After.Score {
+	if c.After != nil && score > c.After.Score {
 		return
 	}
 	full := len(c.best) > c.Limit

@@ -27,8 +27,9 @@ type scratch struct {
 	terms              []match  // of the next word
 	dense              bool     // so much is found that it is in total alone
 	found, had         []uint32 // what has the words so far, and what has the next
-	beside             int      // from how many bytes on the lists of a word are read by two at once
+	beside             int      // from how many bytes on the lists of a word are read by two at once; things are looked at so from half as many on
 	block, kept        []uint32 // things that are looked at together, and those of them that count
+	second             *scratch // of who looks beside
 }
 
 // match is a term that a word matches, and how.
@@ -64,10 +65,15 @@ func (x *Index) Find(q Query) Result {
 
 // find also gives how many things that are seen have the words, whatever else is asked of them.
 func (x *Index) find(parts []part, q Query, typos bool) (Result, int) {
-	c := collector{Query: q, counts: [facets]map[string]int{}}
-	for f := range c.counts {
-		c.counts[f] = map[string]int{}
+	if sees := q.Sees; sees != nil {
+		var mu sync.Mutex // two may look
+		q.Sees = func(in In, place string) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			return sees(in, place)
+		}
 	}
+	c := newCollector(q)
 	parts = slices.Clone(parts)
 	slices.SortStableFunc(parts, func(a, b part) int { return cmp.Compare(b.size(), a.size()) })
 	s := x.scratch.Get().(*scratch)
