@@ -267,8 +267,8 @@ warn["tags"] { input.third_party_metadata.infracost.projects[_].breakdown.resour
 	if err := g.try("admin", text); err == nil || !strings.Contains(err.Error(), refused) {
 		t.Errorf("a stack that chooses its prices: %v", err)
 	}
-	files[".roadbed/config.yml"] = "stacks: {mine: {environment: {INFRACOST_PRICING_API_ENDPOINT: 'https://mine.example'}}}\n"
-	g.wantRun(g.rests(g.stackRun("mine", g.push("alice", "crew/mine", files))), "failed", refused)
+	files[".roadbed/config.yml"] = "stacks: {chosen: {environment: {INFRACOST_PRICING_API_ENDPOINT: 'https://mine.example'}}}\n"
+	g.wantRun(g.rests(first("chosen", "  labels: [costs]\n", files)), "failed", refused)
 
 	// A stack without a key asks nobody, and waits for no step more.
 	id = first("plain", "", costly("hello", "letters"))
