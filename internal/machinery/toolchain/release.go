@@ -394,7 +394,7 @@ func programOf(archive, name, dir string) (sum string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("the archive can't be read: %w", err)
 	}
-	defer z.Close()
+	defer func() { _ = z.Close() }() // it was only read
 	f, err := z.Open(name)
 	if err != nil {
 		return "", fmt.Errorf("the archive has no %s: %w", name, err)
