@@ -36,11 +36,19 @@ func (h *Handler) editEntity(ctx context.Context, which ref.Entity, change func(
 		if !fault.Is(err, fault.Stale) || tries == mostTries {
 			return err
 		}
-		select { // so that many who change one document do not meet each time
-		case <-ctx.Done():
+		if pause(ctx, tries) != nil {
 			return err
-		case <-time.After(mathrand.N(time.Duration(tries) * 20 * time.Millisecond)):
 		}
+	}
+}
+
+// pause lets a moment pass, so that many who change one document do not meet each time.
+func pause(ctx context.Context, tries int) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(mathrand.N(time.Duration(tries) * 20 * time.Millisecond)):
+		return nil
 	}
 }
 
@@ -81,6 +89,12 @@ func (h *Handler) declareTitled(ctx context.Context, space string, d document.Do
 		_, err := h.Catalog.Apply(ctx, catalog.Apply{Space: space, Source: source, Documents: []document.Document{d}, New: true})
 		if !errors.Is(err, catalog.ErrThere) || tries == mostTries {
 			return d.Ref(), err
+		}
+		if _, err := h.Catalog.Get(ctx, d.Ref()); fault.Is(err, fault.NotFound) && tries < mostTries/2 {
+			if err := pause(ctx, tries); err != nil { // it is about to be there, or the caller may not see it
+				return d.Ref(), err
+			}
+			continue
 		}
 		if err := free(); err != nil { // of two at once of one title
 			return d.Ref(), err
