@@ -192,3 +192,138 @@ func TestAgentPoolsOfTheRemoteProtocolAreTheirSpaces(t *testing.T) {
 		}
 	})
 }
+
+// TestAWorkspaceGivesItsPoolUp by what clients send that say nothing of where it is run any more, and keeps one that its caller can't see.
+func TestAWorkspaceGivesItsPoolUp(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		admin, m := remote{g, "admin"}, remote{g, "alice"}
+		eu := admin.pool(201, "default", "eu")
+		ws := m.workspace("default", "net")
+		own := func(x remoteResource, want string) {
+			t.Helper()
+			if got := x.text("setting-overwrites"); got != `{"agent-pool":`+want+`,"execution-mode":`+want+`}` {
+				t.Errorf("what the workspace says itself is %s", got)
+			}
+		}
+		own(m.agents(200, ws.ID, `"execution-mode":"agent","agent-pool-id":"`+eu.ID+`","setting-overwrites":{"execution-mode":true,"agent-pool":true}`), "true")
+		m.agents(200, ws.ID, `"description":"of machines"`)
+		if s := g.stackNow("net"); s.WorkerPool != "default/eu" {
+			t.Errorf("the stack names the pool %q", s.WorkerPool)
+		}
+		now := m.agents(200, ws.ID, `"setting-overwrites":{"execution-mode":false,"agent-pool":false}`)
+		if own(now, "false"); now.text("execution-mode") != "remote" || g.stackNow("net").WorkerPool != "" {
+			t.Errorf("the workspace is %s by %q", now.text("execution-mode"), g.stackNow("net").WorkerPool)
+		}
+		admin.wants(204, "DELETE", "agent-pools/"+eu.ID, "")
+
+		g.apply("{apiVersion: roadbed.dev/v1, kind: WorkerPool, metadata: {name: big}, spec: {shared: true}}\n---\n{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: lab}, spec: {parent: default}}\n---\n" +
+			"{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: lars}, spec: {memberOf: []}}\n---\n" +
+			"{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: lars-develops}, spec: {role: developer, space: lab, subjects: [\"user:default/lars\"]}}")
+		g.as["lars"] = client.New(g.url, g.token("user:default/lars"))
+		lars := remote{g, "lars"}
+		bench := lars.workspace("lab", "bench")
+		const big = `"execution-mode":"agent","agent-pool-id":"apool-default~big"`
+		lars.agents(404, bench.ID, big)
+		admin.agents(200, bench.ID, big)
+		if now := lars.agents(200, bench.ID, big+`,"description":"of the lab"`); now.text("execution-mode") != "agent" || now.text("description") != "of the lab" {
+			t.Errorf("the workspace is %+v", now)
+		}
+
+		g.push("alice", "default/kept", map[string]string{"catalog-info.yaml": "apiVersion: roadbed.dev/v1\nkind: Stack\nmetadata: {name: kept}\nspec:\n  owner: group:default/crew\n  source: {upload: true}\n  workerPool: big\n"})
+		if _, err := client.Post[client.Location](t.Context(), g.as["alice"], "/locations", map[string]string{"repository": "default/kept"}); err != nil {
+			t.Fatal(err)
+		}
+		kept := m.wants(200, "GET", "organizations/default/workspaces/kept", "")
+		m.agents(200, kept.ID, big)
+		m.agents(409, kept.ID, `"setting-overwrites":{"execution-mode":false,"agent-pool":false}`)
+	})
+}
+
+// TestAPoolThatRunsNeedStays until these have ended, whoever deletes it: what waits for it would wait for ever.
+func TestAPoolThatRunsNeedStays(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		admin, m := remote{g, "admin"}, remote{g, "alice"}
+		eu := admin.pool(201, "default", "eu")
+		ws := m.workspace("default", "net")
+		m.agents(200, ws.ID, `"execution-mode":"agent","agent-pool-id":"`+eu.ID+`"`)
+		configuration := m.sends(ws.ID, false, map[string]string{"main.tf": plainInfra("by an agent")})
+		first := m.begins(201, ws.ID, configuration, "")
+		second := m.begins(201, ws.ID, configuration, "")
+		m.agents(200, ws.ID, `"execution-mode":"remote"`)
+		stays := func(says string) {
+			t.Helper()
+			if code, said := admin.send("DELETE", "agent-pools/"+eu.ID, nil); code != 409 || !strings.Contains(string(said), says) {
+				t.Errorf("the pool is deleted: %d %s, want %q", code, said, says)
+			}
+			if err := g.admin.Do(t.Context(), "DELETE", "/entities/workerpool/default/eu", nil, nil, nil); err == nil || !strings.Contains(err.Error(), says) {
+				t.Errorf("its document is deleted: %v, want %q", err, says)
+			}
+		}
+		stays("has 2 runs under way or waiting")
+		for i, r := range []remoteResource{second, first} {
+			m.wants(202, "POST", "runs/"+r.ID+"/actions/cancel", "")
+			m.status(r.ID, "canceled")
+			if i == 0 {
+				stays("has 1 run under way or waiting")
+			}
+		}
+		admin.wants(204, "DELETE", "agent-pools/"+eu.ID, "")
+	})
+}
+
+// TestRunsThatFollowAreAppliedAsOthersAre: the protocol has a switch of its own for these, and takes no other value.
+func TestRunsThatFollowAreAppliedAsOthersAre(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		m := remote{g, "alice"}
+		ws := m.workspace("default", "net")
+		is := func(x remoteResource, want string) {
+			t.Helper()
+			if x.text("auto-apply") != want || x.text("auto-apply-run-trigger") != want {
+				t.Errorf("runs are applied: %s, those that follow: %s", x.text("auto-apply"), x.text("auto-apply-run-trigger"))
+			}
+		}
+		is(ws, "false")
+		m.agents(422, ws.ID, `"auto-apply-run-trigger":true`)
+		m.agents(422, ws.ID, `"auto-apply":true,"auto-apply-run-trigger":false`)
+		is(m.agents(200, ws.ID, `"auto-apply":true,"auto-apply-run-trigger":true`), "true")
+		is(m.agents(200, ws.ID, `"auto-apply-run-trigger":true`), "true")
+		m.agents(422, ws.ID, `"auto-apply-run-trigger":false`)
+		is(m.agents(200, ws.ID, `"auto-apply":false`), "false")
+		m.wants(422, "POST", "organizations/default/workspaces", `{"data":{"attributes":{"name":"app","auto-apply-run-trigger":true}}}`)
+		is(m.wants(201, "POST", "organizations/default/workspaces", `{"data":{"attributes":{"name":"app","auto-apply":true,"auto-apply-run-trigger":true}}}`), "true")
+	})
+}
+
+// TestWhatIsMadeAtOnceIsNotTheSame: of names that give one id each gets one of its own, and one name is given once.
+func TestWhatIsMadeAtOnceIsNotTheSame(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		admin := remote{g, "admin"}
+		alike := []string{"Rack 1", "rack-1", "Rack-1", "RACK 1", "rack.1", "rack_1"}
+		for _, of := range []string{"agent-pools", "varsets"} {
+			if made := admin.atOnce(len(alike), func(i int) (string, string, string) {
+				return "POST", "organizations/default/" + of, fmt.Sprintf(`{"data":{"attributes":{"name":%q}}}`, alike[i])
+			}); made[201] != len(alike) {
+				t.Errorf("%s that are made at once give %v", of, made)
+			}
+			names := map[string]bool{}
+			for _, x := range admin.part("organizations/default/" + of).Data {
+				names[x.text("name")] = true
+			}
+			if len(names) != len(alike) {
+				t.Errorf("of %s there are %v", of, names)
+			}
+			if made := admin.atOnce(6, func(int) (string, string, string) {
+				return "POST", "organizations/default/" + of, `{"data":{"attributes":{"name":"One"}}}`
+			}); made[201] != 1 || made[422] != 5 {
+				t.Errorf("%s of one name that are made at once give %v", of, made)
+			}
+		}
+		if made := admin.atOnce(6, func(int) (string, string, string) {
+			return "POST", "organizations/default/workspaces", `{"data":{"attributes":{"name":"net"}}}`
+		}); made[201] != 1 || made[422] != 5 {
+			t.Errorf("workspaces of one name that are made at once give %v", made)
+		}
+		admin.pool(201, "default", strings.Repeat("ä", 90))
+		admin.pool(422, "default", strings.Repeat("ä", 91))
+	})
+}

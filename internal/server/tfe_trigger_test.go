@@ -186,3 +186,49 @@ func TestRunTriggersThatCantBe(t *testing.T) {
 		}
 	})
 }
+
+// TestTheTriggersAfterAWorkspaceGoWithIt, unless something stands by one of them that is more: then nothing goes.
+func TestTheTriggersAfterAWorkspaceGoWithIt(t *testing.T) {
+	eachGround(t, false, func(t *testing.T, g *ground) {
+		m := remote{g, "alice"}
+		net, app, web := m.workspace("default", "net"), m.workspace("default", "app"), m.workspace("default", "web")
+		m.triggers(201, app.ID, net.ID)
+		m.triggers(201, web.ID, net.ID)
+		m.triggers(201, web.ID, app.ID)
+		refused := func(who string, status int, method, path, says string) {
+			t.Helper()
+			if code, said := (remote{g, who}).send(method, path, nil); code != status || !strings.Contains(string(said), says) {
+				t.Errorf("%s %s by %s gives %d %s, want %d with %q", method, path, who, code, said, status, says)
+			}
+		}
+		const fed = "apiVersion: roadbed.dev/v1\nkind: Stack\nmetadata: {name: fed}\nspec:\n  owner: group:default/crew\n  source: {upload: true}\n"
+		g.apply(fed + "  dependsOn: [{stack: net, outputs: [{output: a, as: TF_VAR_a}]}]\n")
+		refused("alice", 409, "DELETE", "workspaces/"+net.ID, "is followed by default/fed")
+		refused("alice", 422, "POST", "workspaces/"+net.ID+"/actions/safe-delete", "is followed by default/fed")
+		if out := m.names(net.ID, "outbound", "workspace-name"); out != "app fed web" && out != "app web fed" {
+			t.Errorf("after net is run %q", out)
+		}
+		g.apply(fed)
+		refused("rita", 403, "DELETE", "workspaces/"+net.ID, "entity:delete")
+		m.wants(204, "DELETE", "workspaces/"+net.ID, "")
+		if s := g.stackNow("app"); len(s.DependsOn) != 0 {
+			t.Errorf("app depends on %+v", s.DependsOn)
+		}
+		if in := m.names(web.ID, "inbound", "sourceable-name"); in != "app" || len(g.stackNow("web").DependsOn) != 1 {
+			t.Errorf("web is run after %q, and depends on %+v", in, g.stackNow("web").DependsOn)
+		}
+
+		// Who may not see what follows is told how many there are.
+		g.apply("{apiVersion: roadbed.dev/v1, kind: Space, metadata: {name: lab}, spec: {parent: default}}\n---\n" +
+			"{apiVersion: backstage.io/v1alpha1, kind: User, metadata: {name: lars}, spec: {memberOf: []}}\n---\n" +
+			"{apiVersion: roadbed.dev/v1, kind: RoleBinding, metadata: {name: lars-develops}, spec: {role: developer, space: lab, subjects: [\"user:default/lars\"]}}")
+		g.as["lars"] = client.New(g.url, g.token("user:default/lars"))
+		bench := (remote{g, "lars"}).workspace("lab", "bench")
+		(remote{g, "admin"}).triggers(201, app.ID, bench.ID)
+		refused("lars", 409, "DELETE", "workspaces/"+bench.ID, "1 that are not shown to you")
+		(remote{g, "admin"}).wants(204, "DELETE", "workspaces/"+bench.ID, "")
+		if s := g.stackNow("app"); len(s.DependsOn) != 0 {
+			t.Errorf("app depends on %+v", s.DependsOn)
+		}
+	})
+}

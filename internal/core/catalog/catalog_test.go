@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -155,6 +156,27 @@ func TestIfMatch(t *testing.T) {
 		}
 		b.gone(alice, "shop")
 		refused(t, b.Delete(alice, parseRef(t, "shop"), ""), fault.NotFound)
+	})
+}
+
+// TestWhatIsNewIsNotThereYet: an apply of what is new changes nothing that is there, as it is or whoever brought it.
+func TestWhatIsNewIsNotThereYet(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bench) {
+		alice := accesstest.As("alice")
+		in := catalog.Apply{Space: "default", Documents: parse(t, component("shop", "x: 1")), New: true}
+		if out, err := b.Apply(alice, in); err != nil || actions(out) != "created" {
+			t.Fatalf("%s, %v", actions(out), err)
+		}
+		for _, source := range []string{"", "other"} {
+			in.Source = source
+			if _, err := b.Apply(alice, in); !errors.Is(err, catalog.ErrThere) || !fault.Is(err, fault.Stale) {
+				t.Errorf("it is made again by %q: %v", source, err)
+			}
+		}
+		if e := b.get("shop"); e.Version != 1 {
+			t.Errorf("it is %+v", e)
+		}
 	})
 }
 

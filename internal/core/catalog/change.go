@@ -31,6 +31,7 @@ type change struct {
 	path     string // of its file in a location's repository
 	commit   string
 	ifMatch  string
+	anew     bool // it may not be there
 	// elsewhere tells of the same location's files whether one that is as it was has an entity; nil for no location.
 	elsewhere func(path string) bool
 }
@@ -65,6 +66,9 @@ func (s *Service) put(ctx context.Context, tx *store.Tx, c change) (Item, error)
 	old, err := fetch(ctx, tx, item.Ref)
 	if err != nil {
 		return item, err
+	}
+	if old != nil && c.anew {
+		return item, &fault.Error{Kind: fault.Stale, Message: "the name of " + item.Ref.String() + " is taken; give this one another name", Err: ErrThere}
 	}
 	if old != nil && c.twice(old.Source, old.Space, old.path) {
 		item.Action, item.Message = Conflict, isTwice(old.path)

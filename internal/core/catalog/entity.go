@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/roadbed-dev/roadbed/internal/core/document"
@@ -75,7 +76,11 @@ type Apply struct {
 	Prune     bool   // deletes what this source brought before and does not bring now
 	Commit    string // of the source, for the history; may be empty
 	IfMatch   string // etag that the one document must have now; "" for any
+	New       bool   // none of the documents may be there; otherwise it fails with ErrThere
 }
+
+// ErrThere is in what an Apply fails with that makes what is new, where something of it is there already.
+var ErrThere = errors.New("it is there already")
 
 // Outcome tells what became of each document, in the order of the apply; what was pruned comes last.
 type Outcome struct{ Items []Item }

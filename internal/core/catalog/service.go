@@ -203,7 +203,7 @@ func (s *Service) check(ctx context.Context, in Apply) ([]change, error) {
 		}
 		seen[c.name] = true
 		wrong = append(wrong, details...)
-		c.space, c.source, c.commit, c.ifMatch = in.Space, in.Source, in.Commit, in.IfMatch
+		c.space, c.source, c.commit, c.ifMatch, c.anew = in.Space, in.Source, in.Commit, in.IfMatch, in.New
 		changes = append(changes, c)
 	}
 	const most = 50

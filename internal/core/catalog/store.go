@@ -137,7 +137,7 @@ func save(ctx context.Context, tx *store.Tx, e row) error {
 		return fault.Wrap(err, "write entity %s", e.Ref)
 	}
 	if n == 0 { // it was not there a moment ago
-		return fault.Errorf(fault.Conflict, "%s was declared by somebody else at the same moment; try again", e.Ref)
+		return &fault.Error{Kind: fault.Conflict, Message: e.Ref.String() + " was declared by somebody else at the same moment; try again", Err: ErrThere}
 	}
 	return nil
 }

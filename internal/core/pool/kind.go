@@ -53,10 +53,30 @@ func Name(text, namespace string) (string, error) {
 	return r.Namespace + "/" + r.Name, nil
 }
 
+// Mark gives the mark of runs whose commands a pool runs, by which they are found before they have steps.
+func Mark(name string) string { return "pool:" + name }
+
+// mayGo refuses to forget a pool that runs need: what is under way would be cut off, and what waits would wait for ever.
+func (s *Service) mayGo(ctx context.Context, tx *store.Tx, name string) error {
+	if lock := tx.ForUpdate(); lock != "" {
+		if _, err := store.One(tx.QueryRow(ctx, columns+" WHERE name = $1"+lock, name), scan, "worker pool %s", name); err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+	}
+	n, err := s.Runs.NeedingTx(ctx, tx, name, Mark(name))
+	if err == nil && n > 0 {
+		err = fault.Errorf(fault.Conflict, "the worker pool %s has %d %s under way or waiting; let them end, discard or cancel them first", name, n, plural(n, "run"))
+	}
+	return err
+}
+
 // documentChanged keeps the row of a pool, in the transaction of its document. With a pool go its tokens and agents.
 func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.Change) error {
 	name := c.Ref.Namespace + "/" + c.Ref.Name
 	if c.New == nil {
+		if err := s.mayGo(ctx, tx, name); err != nil {
+			return err
+		}
 		for _, statement := range []string{"DELETE FROM pool_tokens WHERE pool = $1", "DELETE FROM pool_agents WHERE pool = $1", "DELETE FROM pools WHERE name = $1"} {
 			if _, err := tx.Exec(ctx, statement, name); err != nil {
 				return fault.Wrap(err, "forget worker pool %s", name)

@@ -287,6 +287,15 @@ func (s *Service) WaitingTx(ctx context.Context, tx *store.Tx, pool string) (n i
 	return n, err
 }
 
+// NeedingTx counts the runs that have not ended and have a mark, or a step of a pool that has not ended, unauthorised.
+func (s *Service) NeedingTx(ctx context.Context, tx *store.Tx, pool, mark string) (n int, err error) {
+	w := &store.Where{}
+	w.Add("terminal = 0")
+	w.Add("(" + w.Has("marks", " "+mark+" ") + " OR EXISTS (SELECT 1 FROM run_steps s WHERE s.run = runs.id AND s.state IN ('waiting', 'ready', 'leased') AND s.pool = " + w.Arg(pool) + "))")
+	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM runs"+w.String(), w.Args...).Scan(&n)
+	return n, fault.Wrap(err, "count the runs that need the pool %s", pool)
+}
+
 // Rouse has idle workers look again for steps, after the transaction.
 func (s *Service) Rouse(tx *store.Tx) { s.DB.Notify(tx, channelReady) }
 

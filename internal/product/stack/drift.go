@@ -161,7 +161,7 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run, in Input) error
 	}
 	kept := ""
 	err = s.DB.Write(ctx, func(tx *store.Tx) (err error) {
-		if kept, err = s.keptFromReconciling(ctx, tx, stack); err != nil || kept != "" {
+		if kept, err = s.staysDestroyed(ctx, tx, stack); err != nil || kept != "" {
 			return err
 		}
 		_, _, err = s.startOrigin(ctx, tx, stack, Tracked, from, "reconcile:"+r.ID, r.Actor, ready, func(_ *run.New, made *Input) {
@@ -175,8 +175,8 @@ func (s *Service) reconcileDrift(ctx context.Context, r run.Run, in Input) error
 	return err
 }
 
-// keptFromReconciling tells why drift of a stack is not taken back: it was destroyed, or is to be; "" when it is.
-func (s *Service) keptFromReconciling(ctx context.Context, tx *store.Tx, stack Stack) (why string, err error) {
+// staysDestroyed tells why nothing that comes by itself brings a stack back: it was destroyed, or is to be; "" where it stands.
+func (s *Service) staysDestroyed(ctx context.Context, tx *store.Tx, stack Stack) (why string, err error) {
 	open, err := s.openOf(ctx, tx, stack.Ref.String(), Destroy)
 	if err != nil {
 		return "", err

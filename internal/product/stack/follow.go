@@ -472,6 +472,13 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 		if err != nil || now.Deleted || now.Space != stack.Space {
 			return err
 		}
+		kept, err := s.staysDestroyed(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		if kept != "" {
+			return s.sayTx(ctx, tx, name, fmt.Sprintf("it did not follow run %s of %s, on which it depends: %s", after.ID, after.Subject, kept))
+		}
 		open, err := s.openOf(ctx, tx, e.Stack, Tracked)
 		if err != nil {
 			return err

@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 	"github.com/roadbed-dev/roadbed/internal/machinery/queue"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // spent is a clock by which no time passes until somebody says so.
@@ -175,4 +177,42 @@ func TestWhatDoesNotFollowForADayIsTold(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatWasDestroyedFollowsNothing: a run of another stack does not bring it back, and its page says so.
+func TestWhatWasDestroyedFollowsNothing(t *testing.T) {
+	t.Parallel()
+	eachFollowed(t, nil, followOne, func(f *followed, names []string) {
+		f.rows(func(r rows) {
+			for name, state := range map[string]string{"a": finished, "b": unconfirmed} {
+				stack, err := getStack(f.ctx, r.tx, ref.New("stack", "default", name), "")
+				if err != nil {
+					f.Fatal(err)
+				}
+				r.run("run_of_"+name, stack, Destroy, state)
+			}
+		})
+		if failed := f.follow(); len(failed) > 0 {
+			t.Errorf("what failed is %v", failed)
+		}
+		if got := f.has(names); !slices.Equal(got, []string{"c"}) {
+			t.Errorf("%v follow", got)
+		}
+		for name, want := range map[string]string{"a": "run run_of_a has destroyed the stack", "b": "run run_of_b is to destroy the stack"} {
+			if said := f.says(name); !strings.Contains(said, "it did not follow run run_1 of stack:default/net") || !strings.Contains(said, want) {
+				t.Errorf("the page of %s says %q", name, said)
+			}
+		}
+		f.rows(func(r rows) {
+			net := ref.New("stack", "default", "net")
+			change := document.Change{Ref: net, Space: "default"}
+			if err := f.s.documentChanged(Unfollowed(f.ctx), r.tx, change); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "3 stacks depend on it") {
+				t.Errorf("a stack that others follow is deleted: %v", err)
+			}
+			r.exec("DELETE FROM stack_dependencies")
+			if err := f.s.documentChanged(Unfollowed(f.ctx), r.tx, change); err != nil {
+				t.Error(err)
+			}
+		})
+	})
 }

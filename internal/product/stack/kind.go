@@ -214,6 +214,11 @@ func (s *Service) documentChanged(ctx context.Context, tx *store.Tx, c document.
 		if _, err := getStack(ctx, tx, c.Ref, tx.ForUpdate()); err != nil && !fault.Is(err, fault.NotFound) { // no run begins meanwhile
 			return err
 		}
+		if ctx.Value(unfollowed{}) != nil {
+			if err := followedByNone(ctx, tx, c.Ref); err != nil {
+				return err
+			}
+		}
 		if ctx.Value(bySet{}) != nil {
 			if err := s.mayGo(ctx, tx, c.Ref); err != nil {
 				return err

@@ -76,7 +76,7 @@ func TestWhatWasDestroyedHasNotDrifted(t *testing.T) {
 			stack := r.stack("net", "default", "{}")
 			kept := func(want string) {
 				t.Helper()
-				why, err := r.s.keptFromReconciling(t.Context(), r.tx, stack)
+				why, err := r.s.staysDestroyed(t.Context(), r.tx, stack)
 				if err != nil || !strings.Contains(why, want) || (want == "") != (why == "") {
 					t.Errorf("it is kept by %q, %v; want %q", why, err, want)
 				}

@@ -3,6 +3,7 @@ package stack
 import (
 	"encoding/json"
 
+	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/core/run"
 )
 
@@ -17,7 +18,7 @@ const (
 )
 
 // MarkPool gives the mark of runs whose commands a worker pool runs.
-func MarkPool(name string) string { return "pool:" + name }
+func MarkPool(name string) string { return pool.Mark(name) }
 
 // changing is what a run is that can change something, and settling one of those that is no task.
 func changing() run.Choice { return run.Choice{Not: []string{Proposed, Drift}} }

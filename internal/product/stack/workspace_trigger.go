@@ -8,6 +8,7 @@ import (
 	"github.com/roadbed-dev/roadbed/internal/machinery/store"
 	"github.com/roadbed-dev/roadbed/internal/words/fault"
 	"github.com/roadbed-dev/roadbed/internal/words/page"
+	"github.com/roadbed-dev/roadbed/internal/words/ref"
 )
 
 // RunTrigger is a dependency as the clients of Terraform's remote protocol know it: runs of one workspace follow those of another.
@@ -81,6 +82,41 @@ func (s *Service) MayFollow(ctx context.Context, ws, source Workspace) error {
 		}
 	}
 	return s.mayUse(ctx, ws.Stack, source.Stack)
+}
+
+// Followers gives the first of the workspaces that are run after one, as far as the caller may read them, and how many there are in
+// all. Permission: stack:read in its space; otherwise NotFound.
+func (s *Service) Followers(ctx context.Context, id string, most int) (list []Workspace, all int, err error) {
+	triggers, _, err := s.RunTriggers(ctx, id, true, page.Place{Limit: most})
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, t := range triggers {
+		list = append(list, t.Workspace)
+	}
+	err = s.DB.Read(ctx, func(tx *store.Tx) error {
+		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM stack_dependencies d JOIN stack_workspaces w ON w.stack = d.upstream JOIN stacks s ON s.ref = d.stack WHERE s.deleted = 0 AND w.id = $1", id).Scan(&all)
+	})
+	return list, all, fault.Wrap(err, "count what is run after workspace %s", id)
+}
+
+type unfollowed struct{}
+
+// Unfollowed gives a context in which a stack is deleted only while none depends on it: Conflict otherwise.
+func Unfollowed(ctx context.Context) context.Context {
+	return context.WithValue(ctx, unfollowed{}, true)
+}
+
+func followedByNone(ctx context.Context, tx *store.Tx, r ref.Entity) error {
+	if _, err := tx.Exec(ctx, "UPDATE stack_graph SET edit = edit + 1"); err != nil { // none comes meanwhile
+		return fault.Wrap(err, "take the graph of stacks")
+	}
+	n := 0
+	err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM stack_dependencies WHERE upstream = $1", r.String()).Scan(&n)
+	if err == nil && n > 0 {
+		err = fault.Errorf(fault.Conflict, "%d stacks depend on it; take it out of spec.dependsOn of their documents first", n)
+	}
+	return err
 }
 
 // Pooled are the workspaces whose stacks name a worker pool.

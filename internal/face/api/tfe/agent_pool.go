@@ -2,13 +2,12 @@ package tfe
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/roadbed-dev/roadbed/internal/core/access"
-	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/core/pool"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
@@ -158,7 +157,7 @@ type poolAttributes struct {
 	Scoped *bool   `json:"organization-scoped"`
 }
 
-// mostTitle bounds the name of a pool, in bytes.
+// mostTitle bounds the name of a pool, in characters.
 const mostTitle = 90
 
 // readPoolAttributes takes what a client says of a pool, and refuses what a pool does not have here.
@@ -179,7 +178,7 @@ func readPoolAttributes(w http.ResponseWriter, r *http.Request) (in poolAttribut
 			return in, wrongRelation(name, "is not offered: all workspaces of an organization may use each of its pools; make a space of its own for those that are to have one alone")
 		}
 	}
-	if in.Name != nil && (strings.TrimSpace(*in.Name) == "" || len(*in.Name) > mostTitle) {
+	if in.Name != nil && (strings.TrimSpace(*in.Name) == "" || utf8.RuneCountInString(*in.Name) > mostTitle) {
 		return in, fault.Errorf(fault.Invalid, "Name has between 1 and %d characters", mostTitle)
 	}
 	return in, nil
@@ -189,7 +188,7 @@ func readPoolAttributes(w http.ResponseWriter, r *http.Request) (in poolAttribut
 func (h *Handler) freePoolName(ctx context.Context, space, name, but string) error {
 	taken, err := h.Pools.Titled(ctx, space, name)
 	if err == nil && slices.ContainsFunc(taken, func(p pool.Pool) bool { return p.Name != but }) {
-		err = fault.Errorf(fault.Invalid, "Name has already been taken")
+		err = nameTaken()
 	}
 	return err
 }
@@ -207,8 +206,9 @@ func (h *Handler) createPool(w http.ResponseWriter, r *http.Request) error {
 	if err == nil && in.Name == nil {
 		err = fault.Errorf(fault.Invalid, "Name can't be blank")
 	}
+	free := func() error { return h.freePoolName(r.Context(), space, *in.Name, "") }
 	if err == nil {
-		err = h.freePoolName(r.Context(), space, *in.Name, "")
+		err = free()
 	}
 	if err != nil {
 		return err
@@ -217,16 +217,14 @@ func (h *Handler) createPool(w http.ResponseWriter, r *http.Request) error {
 		APIVersion: "roadbed.dev/v1", Kind: "WorkerPool", Spec: map[string]any{},
 		Metadata: document.Metadata{Name: plainName(*in.Name, "pool"), Namespace: stack.HomeNamespace(space), Title: *in.Name},
 	}
-	if _, err := h.Catalog.Get(r.Context(), d.Ref()); !fault.Is(err, fault.NotFound) {
-		d.Metadata.Name += "-" + strings.ToLower(rand.Text())[:6]
-	}
 	if d.Metadata.Title == d.Metadata.Name {
 		d.Metadata.Title = ""
 	}
-	if _, err := h.Catalog.Apply(r.Context(), catalog.Apply{Space: space, Source: source, Documents: []document.Document{d}}); err != nil {
+	made, err := h.declareTitled(r.Context(), space, d, free)
+	if err != nil {
 		return err
 	}
-	return h.answerPool(w, r, http.StatusCreated, d.Metadata.Namespace+"/"+d.Metadata.Name)
+	return h.answerPool(w, r, http.StatusCreated, made.Namespace+"/"+made.Name)
 }
 
 func (h *Handler) updatePool(w http.ResponseWriter, r *http.Request) error {
@@ -258,7 +256,7 @@ func (h *Handler) updatePool(w http.ResponseWriter, r *http.Request) error {
 	return h.answerPool(w, r, http.StatusOK, p.Name)
 }
 
-// deletePool deletes a pool that no workspace names: with it go its tokens.
+// deletePool deletes a pool that no workspace names and no run needs: with it go its tokens.
 func (h *Handler) deletePool(w http.ResponseWriter, r *http.Request) error {
 	p, err := h.askedPool(r)
 	if err == nil {

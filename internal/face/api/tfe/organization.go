@@ -160,7 +160,7 @@ func (h *Handler) createOrganization(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	if there {
-		return fault.Errorf(fault.Invalid, "Name has already been taken")
+		return nameTaken()
 	}
 	d := document.Document{
 		APIVersion: "roadbed.dev/v1", Kind: "Space", Metadata: document.Metadata{Name: *in.Name}, Spec: map[string]any{"parent": access.Root},
@@ -168,7 +168,7 @@ func (h *Handler) createOrganization(w http.ResponseWriter, r *http.Request) err
 	if in.Email != nil {
 		d.Metadata.Annotations = map[string]string{emailAnnotation: *in.Email}
 	}
-	if _, err := h.Catalog.Apply(r.Context(), catalog.Apply{Space: access.Root, Source: source, Documents: []document.Document{d}}); err != nil {
+	if err := h.declare(r.Context(), access.Root, d); err != nil {
 		return err
 	}
 	return h.answerOrganization(w, r, http.StatusCreated, *in.Name)

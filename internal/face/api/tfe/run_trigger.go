@@ -1,6 +1,8 @@
 package tfe
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -165,6 +167,77 @@ func (h *Handler) createTrigger(w http.ResponseWriter, r *http.Request) error {
 	return h.answerTrigger(w, r, http.StatusCreated, t)
 }
 
+// mostFollowers bounds the triggers that go with the workspace after which they run others.
+const mostFollowers = 100
+
+// dropTriggers takes the triggers away by which others are run after a workspace that is to be deleted. Conflict, before any has
+// gone, where something stands by it that is more than a trigger, or may not be changed here.
+func (h *Handler) dropTriggers(ctx context.Context, ws stack.Workspace) error {
+	e, err := h.Catalog.Get(ctx, ws.Ref)
+	if err == nil {
+		err = h.Access.Authorize(ctx, "entity:delete", ws.Space)
+	}
+	if err != nil || strings.Contains(e.Source, ":") && !e.Orphan { // of which who deletes it is told
+		return err
+	}
+	list, all, err := h.Stacks.Followers(ctx, ws.ID, mostFollowers)
+	if err != nil {
+		return err
+	}
+	var stay []string
+	for _, f := range list {
+		of, err := h.Catalog.Get(ctx, f.Ref)
+		if err == nil {
+			err = h.mayEdit(ctx, of)
+		}
+		switch kind := fault.KindOf(err); {
+		case err != nil && kind != fault.Denied && kind != fault.Conflict && kind != fault.NotFound:
+			return err
+		case err != nil || !onlyTrigger(&of.Document, ws.Ref):
+			stay = append(stay, f.Space+"/"+f.Name)
+		}
+	}
+	if hidden := all - len(list); hidden > 0 {
+		stay = append(stay, fmt.Sprintf("%d that are not shown to you", hidden))
+	}
+	if len(stay) > 0 {
+		return fault.Errorf(fault.Conflict, "workspace %s is followed by %s, of which you can't take the triggers away here; have it taken out of spec.dependsOn of their documents first", ws.Name, strings.Join(stay, ", "))
+	}
+	for _, f := range list {
+		err := h.edit(ctx, f.Ref, func(d *document.Document) (bool, error) {
+			return onlyTrigger(d, ws.Ref) && undepend(d, ws.Ref), nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onlyTrigger tells whether what a document says of another stack is what createTrigger writes.
+func onlyTrigger(d *document.Document, on ref.Entity) bool {
+	all, at := dependencies(d, on)
+	if at < 0 {
+		return false
+	}
+	entry, _ := all[at].(map[string]any)
+	outputs, _ := entry["outputs"].([]any)
+	return entry["always"] == true && len(outputs) == 0
+}
+
+// undepend takes another stack out of a document, and tells whether it was there.
+func undepend(d *document.Document, on ref.Entity) bool {
+	all, at := dependencies(d, on)
+	if at < 0 {
+		return false
+	}
+	left := slices.Delete(slices.Clone(all), at, at+1)
+	if d.Spec["dependsOn"] = left; len(left) == 0 {
+		delete(d.Spec, "dependsOn")
+	}
+	return true
+}
+
 // deleteTrigger takes a dependency out of a document. One by which the stack is given outputs stays: its runs need them.
 func (h *Handler) deleteTrigger(w http.ResponseWriter, r *http.Request) error {
 	t, err := h.trigger(r)
@@ -180,11 +253,7 @@ func (h *Handler) deleteTrigger(w http.ResponseWriter, r *http.Request) error {
 		if outputs, _ := entry["outputs"].([]any); len(outputs) > 0 {
 			return false, fault.Errorf(fault.Conflict, "%s is given %d outputs of %s, which its runs need; change spec.dependsOn of its document", t.Workspace.Ref, len(outputs), t.Source.Ref)
 		}
-		left := slices.Delete(slices.Clone(all), at, at+1)
-		if d.Spec["dependsOn"] = left; len(left) == 0 {
-			delete(d.Spec, "dependsOn")
-		}
-		return true, nil
+		return undepend(d, t.Source.Ref), nil
 	})
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)

@@ -2,7 +2,6 @@ package tfe
 
 import (
 	"context"
-	"crypto/rand"
 	"net/http"
 	"slices"
 	"strings"
@@ -295,28 +294,27 @@ func (h *Handler) createVarset(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := h.freeName(r.Context(), space, *in.Name, ref.Entity{}); err != nil {
+	free := func() error { return h.freeName(r.Context(), space, *in.Name, ref.Entity{}) }
+	if err := free(); err != nil {
 		return err
 	}
 	d := document.Document{
 		APIVersion: "roadbed.dev/v1", Kind: "Context", Spec: map[string]any{"owner": actor.From(r.Context()).Ref.String()},
 		Metadata: document.Metadata{Name: plainName(*in.Name, "variables"), Namespace: stack.HomeNamespace(space)},
 	}
-	if _, err := h.Catalog.Get(r.Context(), d.Ref()); !fault.Is(err, fault.NotFound) {
-		d.Metadata.Name += "-" + strings.ToLower(rand.Text())[:6]
-	}
 	in.change(&d, attach)
-	if _, err := h.Catalog.Apply(r.Context(), catalog.Apply{Space: space, Source: source, Documents: []document.Document{d}}); err != nil {
+	made, err := h.declareTitled(r.Context(), space, d, free)
+	if err != nil {
 		return err
 	}
-	return h.answerVarset(w, r, http.StatusCreated, d.Ref())
+	return h.answerVarset(w, r, http.StatusCreated, made)
 }
 
 // freeName tells whether no other set of a space has a name.
 func (h *Handler) freeName(ctx context.Context, space, name string, but ref.Entity) error {
 	taken, err := h.Stacks.TitleTaken(ctx, space, name, but)
 	if taken {
-		return fault.Errorf(fault.Invalid, "Name has already been taken")
+		return nameTaken()
 	}
 	return err
 }

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/roadbed-dev/roadbed/internal/core/catalog"
 	"github.com/roadbed-dev/roadbed/internal/core/document"
 	"github.com/roadbed-dev/roadbed/internal/product/stack"
 	"github.com/roadbed-dev/roadbed/internal/words/actor"
@@ -73,12 +72,12 @@ func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace, st stac
 	states := may("stack:state") || may("stack:state-read")
 	attributes := object{
 		"name": ws.Name, "description": ws.Description, "created-at": moment(ws.Created), "updated-at": moment(ws.Updated), "execution-mode": "remote", "operations": true,
-		"auto-apply": ws.Spec.Autodeploy, "locked": st.Locked(), "terraform-version": "latest", "working-directory": ws.Path, "tag-names": ws.Tags,
+		"auto-apply": ws.Spec.Autodeploy, "auto-apply-run-trigger": ws.Spec.Autodeploy, "locked": st.Locked(), "terraform-version": "latest", "working-directory": ws.Path, "tag-names": ws.Tags,
 		"speculative-enabled": true, "structured-run-output-enabled": false, "queue-all-runs": false, "allow-destroy-plan": true, "can-queue-destroy-plan": may("stack:destroy"),
 		"file-triggers-enabled": !ws.Remote(), "global-remote-state": false, "assessments-enabled": false, "environment": "default", "source": "tfe-api",
 		"resource-count": 0, "workspace-kpis-runs-count": st.Runs, "trigger-prefixes": []string{}, "trigger-patterns": []string{}, "vcs-repo": nil,
 		"actions":            object{"is-destroyable": true},
-		"setting-overwrites": object{"execution-mode": true, "agent-pool": true},
+		"setting-overwrites": object{"execution-mode": ws.Spec.WorkerPool != "", "agent-pool": ws.Spec.WorkerPool != ""},
 		"permissions": object{
 			"can-update": may("entity:write"), "can-destroy": may("entity:delete"), "can-force-delete": may("entity:delete"),
 			"can-queue-run": may("stack:plan"), "can-queue-apply": may("stack:apply"), "can-queue-destroy": may("stack:destroy"),
@@ -134,13 +133,17 @@ func words(text string) (all []string) {
 
 // workspaceAttributes are those that mean something here. A pointer that is nil was not sent.
 type workspaceAttributes struct {
-	Name             *string         `json:"name"`
-	Description      *string         `json:"description"`
-	AutoApply        *bool           `json:"auto-apply"`
-	WorkingDirectory *string         `json:"working-directory"`
-	ExecutionMode    *string         `json:"execution-mode"`
-	AgentPool        *string         `json:"agent-pool-id"`
-	VCS              json.RawMessage `json:"vcs-repo"`
+	Name             *string `json:"name"`
+	Description      *string `json:"description"`
+	AutoApply        *bool   `json:"auto-apply"`
+	AutoApplyAfter   *bool   `json:"auto-apply-run-trigger"`
+	WorkingDirectory *string `json:"working-directory"`
+	ExecutionMode    *string `json:"execution-mode"`
+	AgentPool        *string `json:"agent-pool-id"`
+	Overwrites       struct {
+		ExecutionMode *bool `json:"execution-mode"`
+	} `json:"setting-overwrites"` // false is for what the organization says, which is remote
+	VCS json.RawMessage `json:"vcs-repo"`
 }
 
 // Where the runs of a workspace run.
@@ -149,8 +152,20 @@ const (
 	inAgents = "agent"
 )
 
-func (a workspaceAttributes) check() error {
-	mode, pool := textOf(a.ExecutionMode), textOf(a.AgentPool)
+// mode gives where the runs are to run; "" where that was not sent.
+func (a workspaceAttributes) mode() string {
+	if own := a.Overwrites.ExecutionMode; a.ExecutionMode == nil && own != nil && !*own {
+		return inServer
+	}
+	return textOf(a.ExecutionMode)
+}
+
+// check holds what was sent to what is offered, for a workspace whose runs are applied without a question, or not.
+func (a workspaceAttributes) check(auto bool) error {
+	if a.AutoApply != nil {
+		auto = *a.AutoApply
+	}
+	mode, pool := a.mode(), textOf(a.AgentPool)
 	switch {
 	case mode != "" && mode != inServer && mode != inAgents:
 		return fault.Errorf(fault.Invalid, "the execution mode %.100q is not offered; workspaces of this server run remotely, or by the agents of a pool", mode)
@@ -158,6 +173,8 @@ func (a workspaceAttributes) check() error {
 		return fault.Errorf(fault.Invalid, "the execution mode agent takes a pool; name it by agent-pool-id")
 	case mode == inServer && pool != "":
 		return fault.Errorf(fault.Invalid, "agent-pool-id goes with the execution mode agent, not with remote")
+	case a.AutoApplyAfter != nil && *a.AutoApplyAfter != auto:
+		return fault.Errorf(fault.Invalid, "auto-apply-run-trigger is %t and auto-apply %t: runs that follow another workspace are applied as all others are; give both the same value", *a.AutoApplyAfter, auto)
 	}
 	if len(a.VCS) > 0 && string(a.VCS) != "null" {
 		return fault.Errorf(fault.Invalid, "a stack gets its repository by its document; declare it with spec.source.repository")
@@ -172,9 +189,10 @@ func textOf(text *string) string {
 	return *text
 }
 
-// resolve puts in place of the id of a pool, which the caller has to see, its name.
-func (a *workspaceAttributes) resolve(ctx context.Context, h *Handler) error {
-	if textOf(a.AgentPool) == "" {
+// resolve puts in place of the id of a pool its name: of one that the caller has to see, unless the workspace has it, where nothing
+// changes.
+func (a *workspaceAttributes) resolve(ctx context.Context, h *Handler, has string) error {
+	if id := textOf(a.AgentPool); id == "" || id == poolID(has) {
 		a.AgentPool = nil
 		return nil
 	}
@@ -188,7 +206,7 @@ func (a workspaceAttributes) change(d *document.Document) bool {
 	before := d.JSON()
 	if a.AgentPool != nil {
 		d.Spec["workerPool"] = *a.AgentPool
-	} else if textOf(a.ExecutionMode) == inServer {
+	} else if a.mode() == inServer {
 		delete(d.Spec, "workerPool")
 	}
 	if a.Description != nil {
@@ -232,16 +250,16 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if in.Name == nil || !ref.ValidName(*in.Name) {
 		return fault.Errorf(fault.Invalid, "the name of a workspace has letters, digits, '-', '_' and '.', at most 63")
 	}
-	if err := in.check(); err != nil {
+	if err := in.check(false); err != nil {
 		return err
 	}
-	if err := in.resolve(r.Context(), h); err != nil {
+	if err := in.resolve(r.Context(), h, ""); err != nil {
 		return err
 	}
 	name := strings.ToLower(*in.Name)
 	switch _, err := h.Stacks.WorkspaceNamed(r.Context(), space, name); {
 	case err == nil:
-		return fault.Errorf(fault.Invalid, "Name has already been taken")
+		return nameTaken()
 	case !fault.Is(err, fault.NotFound):
 		return err
 	}
@@ -264,7 +282,7 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	in.change(&d)
-	if _, err := h.Catalog.Apply(r.Context(), catalog.Apply{Space: space, Source: source, Documents: []document.Document{d}}); err != nil {
+	if err := h.declare(r.Context(), space, d); err != nil {
 		return err
 	}
 	ws, err := h.Stacks.WorkspaceNamed(r.Context(), space, name)
@@ -284,10 +302,10 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	if err := in.check(); err != nil {
+	if err := in.check(ws.Spec.Autodeploy); err != nil {
 		return err
 	}
-	if err := in.resolve(r.Context(), h); err != nil {
+	if err := in.resolve(r.Context(), h, ws.Spec.WorkerPool); err != nil {
 		return err
 	}
 	if in.Name != nil && !strings.EqualFold(*in.Name, ws.Name) {
@@ -316,10 +334,14 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 	return h.answerWorkspace(w, r, http.StatusOK, ws)
 }
 
+// deleteWorkspace deletes a workspace, and the triggers by which others are run after it.
 func (h *Handler) deleteWorkspace(w http.ResponseWriter, r *http.Request) error {
 	ws, err := h.asked(r)
 	if err == nil {
-		err = h.Catalog.Delete(r.Context(), ws.Ref, "")
+		err = h.dropTriggers(r.Context(), ws)
+	}
+	if err == nil {
+		err = h.Catalog.Delete(stack.Unfollowed(r.Context()), ws.Ref, "")
 	}
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)
@@ -342,7 +364,10 @@ func (h *Handler) safeDelete(w http.ResponseWriter, r *http.Request) error {
 	case o.State != nil && o.State.Resources > 0:
 		return fault.Errorf(fault.Conflict, "the workspace manages %d resources; destroy them first, or delete it with -force", o.State.Resources)
 	}
-	return h.deleteWorkspace(w, r)
+	if err = h.deleteWorkspace(w, r); fault.Is(err, fault.Conflict) { // of which clients would say that it manages something
+		err = &fault.Error{Kind: fault.Invalid, Message: fault.Message(err), Err: err}
+	}
+	return err
 }
 
 func (h *Handler) lock(w http.ResponseWriter, r *http.Request) error {
