@@ -271,26 +271,24 @@ func TestAPoolThatRunsNeedStays(t *testing.T) {
 	})
 }
 
-// TestRunsThatFollowAreAppliedAsOthersAre: the protocol has a switch of its own for these, and takes no other value.
-func TestRunsThatFollowAreAppliedAsOthersAre(t *testing.T) {
+// TestRunsThatFollowAreAppliedAsIsSaid: the protocol has a switch of its own for these.
+func TestRunsThatFollowAreAppliedAsIsSaid(t *testing.T) {
 	eachGround(t, false, func(t *testing.T, g *ground) {
 		m := remote{g, "alice"}
 		ws := m.workspace("default", "net")
-		is := func(x remoteResource, want string) {
+		is := func(x remoteResource, want, following string) {
 			t.Helper()
-			if x.text("auto-apply") != want || x.text("auto-apply-run-trigger") != want {
+			if x.text("auto-apply") != want || x.text("auto-apply-run-trigger") != following {
 				t.Errorf("runs are applied: %s, those that follow: %s", x.text("auto-apply"), x.text("auto-apply-run-trigger"))
 			}
 		}
-		is(ws, "false")
-		m.agents(422, ws.ID, `"auto-apply-run-trigger":true`)
-		m.agents(422, ws.ID, `"auto-apply":true,"auto-apply-run-trigger":false`)
-		is(m.agents(200, ws.ID, `"auto-apply":true,"auto-apply-run-trigger":true`), "true")
-		is(m.agents(200, ws.ID, `"auto-apply-run-trigger":true`), "true")
-		m.agents(422, ws.ID, `"auto-apply-run-trigger":false`)
-		is(m.agents(200, ws.ID, `"auto-apply":false`), "false")
-		m.wants(422, "POST", "organizations/default/workspaces", `{"data":{"attributes":{"name":"app","auto-apply-run-trigger":true}}}`)
-		is(m.wants(201, "POST", "organizations/default/workspaces", `{"data":{"attributes":{"name":"app","auto-apply":true,"auto-apply-run-trigger":true}}}`), "true")
+		is(ws, "false", "false")
+		is(m.agents(200, ws.ID, `"auto-apply":true`), "true", "true")
+		is(m.agents(200, ws.ID, `"auto-apply-run-trigger":false`), "true", "false")
+		is(m.agents(200, ws.ID, `"auto-apply":false`), "false", "false")
+		is(m.agents(200, ws.ID, `"auto-apply":true`), "true", "false")
+		is(m.agents(200, ws.ID, `"auto-apply":false,"auto-apply-run-trigger":true`), "false", "true")
+		is(m.wants(201, "POST", "organizations/default/workspaces", `{"data":{"attributes":{"name":"app","auto-apply":true,"auto-apply-run-trigger":false}}}`), "true", "false")
 	})
 }
 

@@ -69,17 +69,24 @@ func TestARunTriggerHasAWorkspaceRunAfterAnother(t *testing.T) {
 			t.Errorf("the trigger with its source is %s", said)
 		}
 
+		m.agents(200, app.ID, `"auto-apply":true,"auto-apply-run-trigger":false`)
+		m.agents(200, web.ID, `"auto-apply-run-trigger":true`)
 		first := m.applies(net.ID, plainInfra("one"))
 		after := g.nth("app", stack.Tracked, 2)
 		g.wantRun(until(t, g.admin, after, ended), "finished", "")
-		var in struct{ TriggeredBy string }
-		if r := g.runNow(after); json.Unmarshal(r.Input, &in) != nil || in.TriggeredBy != "stack:default/net" || r.Actor.ID != g.runNow(first).Actor.ID {
+		var in struct {
+			TriggeredBy string
+			Autodeploy  bool
+		}
+		if r := g.runNow(after); json.Unmarshal(r.Input, &in) != nil || in.TriggeredBy != "stack:default/net" || in.Autodeploy || r.Actor.ID != g.runNow(first).Actor.ID {
 			t.Errorf("what follows is %+v", r)
 		}
 		if log := g.log(after, "plan"); !strings.Contains(log, "No changes") {
 			t.Errorf("what was applied before is planned again as\n%s", log)
 		}
-		g.nth("web", stack.Tracked, 2)
+		if r := g.runNow(g.nth("web", stack.Tracked, 2)); json.Unmarshal(r.Input, &in) != nil || !in.Autodeploy {
+			t.Errorf("what is applied when it follows is %+v", r)
+		}
 		for source, want := range map[string]string{"tfe-run-trigger": after, "tfe-api": first} {
 			id := "run-" + strings.TrimPrefix(want, "run_")
 			if r := m.wants(200, "GET", "runs/"+id, ""); r.text("source") != source {

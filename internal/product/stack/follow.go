@@ -488,7 +488,7 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 				return nil
 			}
 		}
-		r, existed, err := s.startOrigin(ctx, tx, now, Tracked, from, e.key(after), after.Actor, made, func(_ *run.New, in *Input) { in.follow(after) })
+		r, existed, err := s.startOrigin(ctx, tx, now, Tracked, from, e.key(after), after.Actor, made, func(_ *run.New, in *Input) { in.follow(now.Spec, after) })
 		if in := inputOf(after); err == nil && !existed && in.Workflow != "" {
 			err = s.noteTriggered(ctx, tx, in.Workflow, r, after)
 		}
@@ -498,7 +498,8 @@ func (s *Service) follow(ctx context.Context, e edge, after run.Run) error {
 
 // follow has a run be one of those that follow another. Dependencies have no circle by themselves; with trigger policies they may,
 // so that it stays in the workflow of such, which ends.
-func (in *Input) follow(after run.Run) {
+func (in *Input) follow(spec Spec, after run.Run) {
+	in.Autodeploy = spec.DeploysFollowing()
 	of := inputOf(after)
 	in.TriggeredBy, in.Workflow, in.Depth = after.Subject, of.Workflow, of.Depth
 }

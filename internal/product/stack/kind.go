@@ -26,6 +26,7 @@ type Spec struct {
 	Vendor      Vendor         `json:"vendor,omitzero"`
 	Network     bool           `json:"network,omitempty"` // steps ask for the pool's network
 	Autodeploy  bool           `json:"autodeploy,omitempty"`
+	Following   *bool          `json:"autodeployFollowing,omitempty"` // instead of autodeploy, of runs that follow those of other stacks
 	Variables   map[string]any `json:"variables,omitempty"`
 	Environment []Variable     `json:"environment,omitempty"`
 	Limits      Limits         `json:"limits,omitzero"`
@@ -40,6 +41,14 @@ type Spec struct {
 	Watch       []string       `json:"watch,omitempty"`      // patterns of files beside its folder whose change is one of it, too
 	Image       string         `json:"image,omitempty"`      // in which steps run, where the pool has containers
 	OIDC        OIDC           `json:"oidc,omitzero"`
+}
+
+// DeploysFollowing tells whether runs that follow those of other stacks are applied without a review.
+func (s Spec) DeploysFollowing() bool {
+	if s.Following != nil {
+		return *s.Following
+	}
+	return s.Autodeploy
 }
 
 // Source is where a stack's configuration lives.

@@ -372,7 +372,7 @@ func TestASetLeavesAStackWhoseStateIsLocked(t *testing.T) {
 func TestWhatFollowsStaysInItsWorkflow(t *testing.T) {
 	t.Parallel()
 	var in Input
-	in.follow(run.Run{ID: "run_2", Subject: "stack:default/net", Input: []byte(`{"type":"tracked","workflow":"run_1","depth":4}`)})
+	in.follow(Spec{}, run.Run{ID: "run_2", Subject: "stack:default/net", Input: []byte(`{"type":"tracked","workflow":"run_1","depth":4}`)})
 	if in.Workflow != "run_1" || in.Depth != 4 || in.TriggeredBy != "stack:default/net" {
 		t.Errorf("it is %+v", in)
 	}

@@ -72,7 +72,7 @@ func (h *Handler) wireWorkspace(ctx context.Context, ws stack.Workspace, st stac
 	states := may("stack:state") || may("stack:state-read")
 	attributes := object{
 		"name": ws.Name, "description": ws.Description, "created-at": moment(ws.Created), "updated-at": moment(ws.Updated), "execution-mode": "remote", "operations": true,
-		"auto-apply": ws.Spec.Autodeploy, "auto-apply-run-trigger": ws.Spec.Autodeploy, "locked": st.Locked(), "terraform-version": "latest", "working-directory": ws.Path, "tag-names": ws.Tags,
+		"auto-apply": ws.Spec.Autodeploy, "auto-apply-run-trigger": ws.Spec.DeploysFollowing(), "locked": st.Locked(), "terraform-version": "latest", "working-directory": ws.Path, "tag-names": ws.Tags,
 		"speculative-enabled": true, "structured-run-output-enabled": false, "queue-all-runs": false, "allow-destroy-plan": true, "can-queue-destroy-plan": may("stack:destroy"),
 		"file-triggers-enabled": !ws.Remote(), "global-remote-state": false, "assessments-enabled": false, "environment": "default", "source": "tfe-api",
 		"resource-count": 0, "workspace-kpis-runs-count": st.Runs, "trigger-prefixes": []string{}, "trigger-patterns": []string{}, "vcs-repo": nil,
@@ -160,11 +160,8 @@ func (a workspaceAttributes) mode() string {
 	return textOf(a.ExecutionMode)
 }
 
-// check holds what was sent to what is offered, for a workspace whose runs are applied without a question, or not.
-func (a workspaceAttributes) check(auto bool) error {
-	if a.AutoApply != nil {
-		auto = *a.AutoApply
-	}
+// check holds what was sent to what is offered.
+func (a workspaceAttributes) check() error {
 	mode, pool := a.mode(), textOf(a.AgentPool)
 	switch {
 	case mode != "" && mode != inServer && mode != inAgents:
@@ -173,8 +170,6 @@ func (a workspaceAttributes) check(auto bool) error {
 		return fault.Errorf(fault.Invalid, "the execution mode agent takes a pool; name it by agent-pool-id")
 	case mode == inServer && pool != "":
 		return fault.Errorf(fault.Invalid, "agent-pool-id goes with the execution mode agent, not with remote")
-	case a.AutoApplyAfter != nil && *a.AutoApplyAfter != auto:
-		return fault.Errorf(fault.Invalid, "auto-apply-run-trigger is %t and auto-apply %t: runs that follow another workspace are applied as all others are; give both the same value", *a.AutoApplyAfter, auto)
 	}
 	if len(a.VCS) > 0 && string(a.VCS) != "null" {
 		return fault.Errorf(fault.Invalid, "a stack gets its repository by its document; declare it with spec.source.repository")
@@ -217,6 +212,15 @@ func (a workspaceAttributes) change(d *document.Document) bool {
 			d.Spec["autodeploy"] = true
 		}
 	}
+	if a.AutoApplyAfter != nil {
+		follows, said := d.Spec["autodeployFollowing"].(bool)
+		if !said {
+			follows, _ = d.Spec["autodeploy"].(bool)
+		}
+		if follows != *a.AutoApplyAfter {
+			d.Spec["autodeployFollowing"] = *a.AutoApplyAfter
+		}
+	}
 	if a.WorkingDirectory != nil {
 		source, _ := d.Spec["source"].(map[string]any)
 		source = clone(source)
@@ -250,7 +254,7 @@ func (h *Handler) createWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if in.Name == nil || !ref.ValidName(*in.Name) {
 		return fault.Errorf(fault.Invalid, "the name of a workspace has letters, digits, '-', '_' and '.', at most 63")
 	}
-	if err := in.check(false); err != nil {
+	if err := in.check(); err != nil {
 		return err
 	}
 	if err := in.resolve(r.Context(), h, ""); err != nil {
@@ -302,7 +306,7 @@ func (h *Handler) updateWorkspace(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	if err := in.check(ws.Spec.Autodeploy); err != nil {
+	if err := in.check(); err != nil {
 		return err
 	}
 	if err := in.resolve(r.Context(), h, ws.Spec.WorkerPool); err != nil {
