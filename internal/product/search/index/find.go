@@ -245,55 +245,22 @@ func (s *scratch) called(p *part, words []Word) {
 		b.WriteString(w.Text)
 	}
 	name := []byte(whole + fold(b.String()))
-	after := bytes.Clone(name)
-	after[len(after)-1]++
-	from, to := p.terms.notBefore(name), p.terms.notBefore(after)
-	half := to
-	if to-from > s.beside/32 && runtime.GOMAXPROCS(0) > 1 {
-		half = from + (to-from)/2
-	}
-	var more []uint32
-	var beside sync.WaitGroup
-	if half < to {
-		beside.Go(func() { more = s.calledAs(p, len(name), half, to, s.other, nil) })
-	}
-	s.had = s.calledAs(p, len(name), from, half, s.word, s.had[:0])
-	beside.Wait()
-	for _, doc := range s.had {
-		s.total[doc] += max(s.word[doc], s.other[doc])
-		s.word[doc], s.other[doc] = 0, 0
-	}
-	for _, doc := range more {
-		s.total[doc] += s.other[doc]
-		s.other[doc] = 0
-	}
-}
-
-// calledAs notes what more things are worth for some terms, names that begin with the query, and who has them.
-func (s *scratch) calledAs(p *part, query, from, to int, best []uint16, had []uint32) []uint32 {
-	if from == to {
-		return had
-	}
+	s.had = s.had[:0]
 	c := p.terms.cursor()
-	c.block(from / perBlock)
-	for c.i < from {
-		c.next()
-	}
-	for ; c.i < to; c.next() {
-		more := called(query-len(whole), len(c.text)-len(whole))
-		for l := p.list(c.i); ; {
-			doc, mask, ok := l.next()
-			if !ok {
-				break
-			}
+	for ok := c.seek(name); ok && bytes.HasPrefix(c.text, name); ok = c.next() {
+		more := called(len(name)-len(whole), len(c.text)-len(whole))
+		p.each(c.i, func(doc uint32, mask Field) {
 			if s.total[doc] == 0 {
-				continue
+				return
 			}
-			if best[doc] == 0 {
-				had = append(had, doc)
+			if s.word[doc] == 0 {
+				s.had = append(s.had, doc)
 			}
-			best[doc] = max(best[doc], more*bestField(mask))
-		}
+			s.word[doc] = max(s.word[doc], more*bestField(mask))
+		})
 	}
-	return had
+	for _, doc := range s.had {
+		s.total[doc] += s.word[doc]
+		s.word[doc] = 0
+	}
 }

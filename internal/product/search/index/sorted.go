@@ -124,13 +124,6 @@ func (s *sorted) find(text []byte) (int, bool) {
 	return 0, false
 }
 
-// notBefore gives the place of the first text that is not before another; that after the last where there is none.
-func (s *sorted) notBefore(text []byte) int {
-	c := s.cursor()
-	c.seek(text)
-	return c.i
-}
-
 // at gives a text by its place.
 func (s *sorted) at(i int) string {
 	c := s.cursor()
